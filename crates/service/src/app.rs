@@ -1,0 +1,178 @@
+//! What every use case holds: the ports, the keys, the active settings.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, RwLock};
+
+use countersign_core::id::{PersonId, RequestId};
+use countersign_core::time::Timestamp;
+use countersign_ledger::SigningKey;
+
+use crate::keys::Keys;
+use crate::ports::chance::{self, Chance};
+use crate::ports::notifier::Notifier;
+use crate::ports::package::Packager;
+use crate::ports::source::Source;
+use crate::ports::store::{Change, Committed, Loaded, Needs, Store};
+use crate::refusal::Refusal;
+use crate::requests::first_look::FirstLooks;
+use crate::seal::DataKey;
+use crate::settings::{Bundle, Settings};
+
+/// What the attic plugs in.
+pub struct Parts {
+    /// Our state.
+    pub store: Arc<dyn Store>,
+    /// Their data, by name.
+    pub sources: BTreeMap<String, Arc<dyn Source>>,
+    /// Their inboxes.
+    pub notifier: Arc<dyn Notifier>,
+    /// Makes packages.
+    pub packager: Arc<dyn Packager>,
+    /// Randomness.
+    pub chance: Arc<dyn Chance>,
+    /// This node's clock: for ids and waiting; what a rule rests on is the store's time.
+    pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    /// Keys of this installation.
+    pub keys: Keys,
+    /// Signs checkpoints.
+    pub ledger: SigningKey,
+    /// A folder for files that live for a moment, with mode 0700.
+    pub scratch: PathBuf,
+}
+
+/// Countersign, without doors.
+pub struct Service {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) sources: BTreeMap<String, Arc<dyn Source>>,
+    pub(crate) notifier: Arc<dyn Notifier>,
+    pub(crate) packager: Arc<dyn Packager>,
+    pub(crate) chance: Arc<dyn Chance>,
+    pub(crate) clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    pub(crate) keys: Keys,
+    pub(crate) ledger: SigningKey,
+    pub(crate) scratch: PathBuf,
+    pub(crate) first_looks: FirstLooks,
+    pub(crate) signing: tokio::sync::Mutex<()>,
+    active: RwLock<Option<Arc<Settings>>>,
+}
+
+impl Service {
+    /// Puts the parts together. Settings are read when they are first needed.
+    pub fn new(parts: Parts) -> Self {
+        let Parts { store, sources, notifier, packager, chance, clock, keys, ledger, scratch } = parts;
+        Self {
+            store,
+            sources,
+            notifier,
+            packager,
+            chance,
+            clock,
+            keys,
+            ledger,
+            scratch,
+            first_looks: FirstLooks::default(),
+            signing: tokio::sync::Mutex::default(),
+            active: RwLock::default(),
+        }
+    }
+
+    /// The store, for doors that serve tiles and checkpoints as they are.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// The verifier key of the ledger, as text.
+    pub fn vkey(&self) -> String {
+        self.ledger.verifier().to_string()
+    }
+
+    /// The active settings. A node that cannot load them judges nothing.
+    pub async fn settings(&self) -> Result<Arc<Settings>, Refusal> {
+        let cached = self.active.read().ok().and_then(|active| active.clone());
+        match cached {
+            Some(settings) => Ok(settings),
+            None => self.reload().await,
+        }
+    }
+
+    /// Reads the active settings again, after somebody said that they changed.
+    pub(crate) async fn reload(&self) -> Result<Arc<Settings>, Refusal> {
+        let (version, body) = self.store.settings(None).await?.ok_or(Refusal::NoSettings)?;
+        let cached = self.active.read().ok().and_then(|active| active.clone());
+        if let Some(settings) = cached.filter(|settings| settings.version == version) {
+            return Ok(settings);
+        }
+        let bundle: Bundle =
+            Bundle::from_bytes(&body).map_err(|_| Refusal::Damaged(format!("settings {version}")))?;
+        let settings = Settings::compile(version, &bundle).map_err(|mistakes| {
+            tracing::error!(version, mistakes = mistakes.len(), "the active settings cannot be loaded");
+            Refusal::NoSettings
+        })?;
+        let settings = Arc::new(settings);
+        if let Ok(mut active) = self.active.write() {
+            *active = Some(Arc::clone(&settings));
+        }
+        Ok(settings)
+    }
+
+    /// One transaction. `decide` answers with what to write and with what to tell the caller.
+    pub(crate) async fn act<T: Send + 'static>(
+        &self,
+        needs: Needs,
+        mut decide: impl FnMut(&Loaded) -> Result<(Change, T), Refusal> + Send + 'static,
+    ) -> Result<(Committed, T), Refusal> {
+        let told = Arc::new(Mutex::new(None));
+        let tell = Arc::clone(&told);
+        let committed = self
+            .store
+            .act(
+                needs,
+                Box::new(move |loaded| {
+                    let (change, answer) = decide(loaded)?;
+                    if let Ok(mut tell) = tell.lock() {
+                        *tell = Some(answer);
+                    }
+                    Ok(change)
+                }),
+            )
+            .await?;
+        let answer = told.lock().ok().and_then(|mut told| told.take());
+        answer.map(|answer| (committed, answer)).ok_or(Refusal::Unavailable)
+    }
+
+    /// A new id for a request: sortable by time (UUID version 7).
+    pub(crate) fn new_request_id(&self, now: Timestamp) -> RequestId {
+        let millis = now.as_millis().max(0).unsigned_abs();
+        let id = uuid::Builder::from_unix_timestamp_millis(millis, &chance::bytes(&*self.chance)).into_uuid();
+        RequestId::from_bytes(id.into_bytes())
+    }
+
+    /// A new id for a person: random through and through.
+    pub(crate) fn new_person_id(&self) -> PersonId {
+        PersonId::from_bytes(
+            uuid::Builder::from_random_bytes(chance::bytes(&*self.chance)).into_uuid().into_bytes(),
+        )
+    }
+
+    /// The key of a request; `None` once it was destroyed.
+    pub(crate) async fn data_key(&self, request: RequestId) -> Result<Option<DataKey>, Refusal> {
+        let Some((epoch, wrapped)) = self.store.key(request).await? else { return Ok(None) };
+        DataKey::unwrap(request, &self.keys, epoch, &wrapped).map(Some).map_err(|_| {
+            Refusal::Damaged("a request's key cannot be opened with this node's keys".to_owned())
+        })
+    }
+
+    /// A sealed field of a request, opened.
+    pub(crate) async fn field(
+        &self,
+        key: &DataKey,
+        request: RequestId,
+        field: &str,
+    ) -> Result<Option<Vec<u8>>, Refusal> {
+        let Some(sealed) = self.store.sealed(request, field).await? else { return Ok(None) };
+        key.open(field, &sealed).map(Some).map_err(|_| {
+            Refusal::Damaged(format!("the sealed field `{field}` of a request cannot be opened"))
+        })
+    }
+}

@@ -1,0 +1,196 @@
+//! Carrying out an erasure: each source one step, each step under its own receipt, a look for legal holds before each.
+
+use std::collections::BTreeSet;
+
+use countersign_core::id::RequestId;
+use countersign_core::permit::Permit;
+use countersign_core::plan::{Counts, Treatment};
+use countersign_core::receipt::{Outcome as StepOutcome, Receipt};
+use countersign_core::request::{Command, Dossier, Kept, Outcome, Running, State};
+use countersign_core::subject::Target;
+
+use crate::app::Service;
+use crate::hold;
+use crate::jobs::halt::Halt;
+use crate::jobs::run::{key, retry};
+use crate::jobs::{JobError, Worked};
+use crate::ports::source::{RootKey, SourceError, Stepped, Target as Rows};
+use crate::ports::store::{Change, Find, Needs};
+use crate::record::History;
+use crate::refusal::Refusal;
+use crate::requests::facts;
+use crate::requests::look::of_source;
+use crate::requests::survey::Latest;
+use crate::settings::Settings;
+
+/// What the end of a step came to.
+enum Did {
+    Step(Receipt),
+    Halt(Halt),
+}
+
+impl Service {
+    pub(crate) async fn erase(
+        &self,
+        settings: &Settings,
+        id: RequestId,
+        latest: &Latest,
+    ) -> Result<Worked, JobError> {
+        self.look_up_receipts(settings, id).await?;
+        if let Some(halt) = self.shifted(settings, id).await? {
+            self.halt(id, halt).await?;
+            return Ok(Worked::Done);
+        }
+        loop {
+            let history = self.history(id).await?;
+            let State::Running(running) = history.state() else { return Ok(Worked::Done) };
+            let Some(step) = running.open_steps().next().map(str::to_owned) else { break };
+            if let Some(halt) = self.held(id).await? {
+                self.halt(id, halt).await?;
+                return Ok(Worked::Done);
+            }
+            match self.step(settings, &history, running, &step).await? {
+                Did::Step(receipt) => self.record_step(id, receipt).await?,
+                Did::Halt(halt) => {
+                    self.halt(id, halt).await?;
+                    return Ok(Worked::Done);
+                }
+            }
+        }
+        let history = self.history(id).await?;
+        if let State::Running(running) = history.state()
+            && !running.plan().iter().all(|step| history.state().dossier().is_done(step))
+        {
+            // A step was made void and the reason was lost, as when a node dies between the two.
+            let why = "the run was broken off before anything was committed";
+            self.halt(id, Halt::Shifted(why.to_owned())).await?;
+            return Ok(Worked::Done);
+        }
+        self.finish(settings, id, latest).await
+    }
+
+    /// After a crash a step may be done although the history does not know it yet.
+    async fn look_up_receipts(&self, settings: &Settings, id: RequestId) -> Result<(), JobError> {
+        let history = self.history(id).await?;
+        let State::Running(running) = history.state() else { return Ok(()) };
+        for step in running.open_steps().map(str::to_owned).collect::<Vec<_>>() {
+            let (source, _) = self.source(settings, &step)?;
+            if let Some(receipt) = source.receipt(&key(running, &step)).await.map_err(retry)? {
+                self.record_step(id, receipt).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A legal hold on one of the root keys, looked for before every step.
+    async fn held(&self, id: RequestId) -> Result<Option<Halt>, JobError> {
+        let records = vec![(hold::KIND.to_owned(), Find::ByRoot)];
+        let loaded = self
+            .store
+            .load(Needs { request: Some(id), records, ..Needs::default() })
+            .await
+            .map_err(Refusal::from)?;
+        let holds = facts::holds(&loaded)?;
+        Ok((!holds.is_empty()).then_some(Halt::Held(holds)))
+    }
+
+    async fn step(
+        &self,
+        settings: &Settings,
+        history: &History,
+        running: &Running,
+        step: &str,
+    ) -> Result<Did, JobError> {
+        let (source, map) = self.source(settings, step)?;
+        let rows = self.rows(history.state().dossier(), step).await?;
+        let permit: Permit = running.permit();
+        let outcome = source.erase(&permit, &key(running, step), map, &rows).await;
+        match outcome {
+            Ok(Stepped::Done(receipt)) => Ok(Did::Step(receipt)),
+            Ok(Stepped::Void(receipt)) => {
+                self.record_step(permit.request(), receipt).await?;
+                Ok(Did::Halt(Halt::Stuck("step_void".to_owned())))
+            }
+            Ok(Stepped::Beyond { counted }) => Ok(Did::Halt(Halt::Beyond(counted))),
+            Ok(Stepped::Changed { what }) => Ok(Did::Halt(Halt::Shifted(what))),
+            Err(error @ SourceError::Refused { .. }) => {
+                tracing::error!(request = %permit.request(), %error, "a source refused a step");
+                Ok(Did::Halt(Halt::Stuck("source_refused".to_owned())))
+            }
+            // The same key again: if it was committed after all, the receipt says so.
+            Err(error) => Err(retry(error)),
+        }
+    }
+
+    async fn rows(&self, dossier: &Dossier, step: &str) -> Result<Rows, Refusal> {
+        match &dossier.submitted().target {
+            Target::Dataset { name, .. } => {
+                Ok(Rows::Dataset { name: name.clone(), before: self.before(dossier).await? })
+            }
+            Target::Subject { .. } => {
+                let found = self.found_of(dossier.id()).await?;
+                let roots: BTreeSet<RootKey> =
+                    found.map(|found| found.root_keys()).unwrap_or_default().into_iter().collect();
+                Ok(Rows::Subject(of_source(&roots, step)))
+            }
+        }
+    }
+
+    pub(crate) async fn record_step(&self, id: RequestId, receipt: Receipt) -> Result<(), Refusal> {
+        self.change(id, None, move |history, loaded| {
+            history.decide(Command::Step { receipt: receipt.clone() }, loaded.now)?;
+            Ok(Change { request: Some(history.clone().into_change()), ..Change::default() })
+        })
+        .await
+    }
+
+    async fn finish(&self, settings: &Settings, id: RequestId, latest: &Latest) -> Result<Worked, JobError> {
+        let history = self.history(id).await?;
+        let dossier = history.state().dossier();
+        let mut left = Counts::default();
+        for plan in &latest.plan.sources {
+            let (source, map) = self.source(settings, &plan.source)?;
+            let rows = self.rows(dossier, &plan.source).await?;
+            for (source, table, rows) in source.left(map, &rows).await.map_err(retry)?.iter() {
+                left.add(source, table, rows);
+            }
+        }
+        let outcome = Outcome { touched: touched(dossier), kept: kept(latest), left, package: false };
+        self.complete(id, outcome, Vec::new()).await?;
+        Ok(Worked::Done)
+    }
+}
+
+fn touched(dossier: &Dossier) -> Counts {
+    let mut touched = Counts::default();
+    for outcome in dossier.steps().values() {
+        if let StepOutcome::Done { touched: step } = outcome {
+            for (source, table, rows) in step.iter() {
+                touched.add(source, table, rows);
+            }
+        }
+    }
+    touched
+}
+
+/// Rows that stay by a named rule, as the plan said.
+fn kept(latest: &Latest) -> Vec<Kept> {
+    let mut kept = Vec::new();
+    for source in &latest.plan.sources {
+        for line in source.lines.iter().filter(|line| line.rows > 0) {
+            let basis = match (line.treatment, &line.basis) {
+                (_, Some(basis)) => basis.clone(),
+                (Treatment::KeepForOthers, None) => "owned_by_others".to_owned(),
+                (Treatment::Keep, None) => "kept".to_owned(),
+                (Treatment::Delete | Treatment::Clear | Treatment::Detach, None) => continue,
+            };
+            kept.push(Kept {
+                source: source.source.clone(),
+                table: line.table.clone(),
+                rows: line.rows,
+                basis,
+            });
+        }
+    }
+    kept
+}

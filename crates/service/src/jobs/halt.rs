@@ -1,0 +1,98 @@
+//! Stopping a run for good. Every open step is made void first, so that nothing of it can happen later.
+
+use countersign_core::id::RequestId;
+use countersign_core::plan::Counts;
+use countersign_core::receipt::{Outcome as StepOutcome, Receipt, ReceiptKey};
+use countersign_core::request::{Command, State};
+
+use crate::app::Service;
+use crate::jobs::run::retry;
+use crate::jobs::{JobError, wish};
+use crate::ports::store::{Change, RecordChange};
+use crate::refusal::Refusal;
+use crate::requests::survey;
+use crate::settings::Effect;
+
+/// Why a run does not go on.
+pub(crate) enum Halt {
+    Beyond(Counts),
+    Shifted(String),
+    Held(Vec<String>),
+    Stuck(String),
+}
+
+impl Service {
+    /// Stops a run for good: every open step is made void first, so that nothing of it can happen later.
+    pub(crate) async fn halt(&self, id: RequestId, halt: Halt) -> Result<(), JobError> {
+        match (self.void_open_steps(id).await, &halt) {
+            // A source that does not answer cannot be told either; whoever takes it up again closes what is open.
+            (Ok(()), _) | (Err(_), Halt::Stuck(_)) => {}
+            (Err(error), _) => return Err(error),
+        }
+        self.change(id, None, move |history, loaded| {
+            if !matches!(history.state(), State::Running(_)) {
+                return Ok(Change::default());
+            }
+            let command = match &halt {
+                Halt::Beyond(counted) => Command::Recount { counted: counted.clone() },
+                Halt::Shifted(what) => Command::Shift { what: what.clone() },
+                Halt::Held(holds) => Command::HoldBack { holds: holds.clone() },
+                Halt::Stuck(code) => Command::GetStuck { code: code.clone() },
+            };
+            let code = match &halt {
+                Halt::Beyond(_) => "beyond_what_was_signed",
+                Halt::Shifted(_) => "subject_changed",
+                Halt::Held(_) => "legal_hold",
+                Halt::Stuck(_) => "stuck",
+            };
+            match history.decide(command, loaded.now) {
+                Err(Refusal::Rule(countersign_core::request::Refusal::PartDone)) => {
+                    history.decide(Command::GetStuck { code: code.to_owned() }, loaded.now)?;
+                }
+                decided => {
+                    decided?;
+                }
+            }
+            let mut jobs = vec![wish("wake", id.to_string(), loaded.now)];
+            if matches!(history.state(), State::Waiting(_)) {
+                // What voters saw is void: look again, and ask again.
+                history.find_under("called", Vec::new());
+                jobs.push(wish("advance", id.to_string(), loaded.now));
+            }
+            // The look that the votes rested on is void too.
+            let records = if matches!(history.state(), State::Waiting(_)) {
+                vec![RecordChange::Delete { kind: survey::KIND.to_owned(), id: id.to_string() }]
+            } else {
+                Vec::new()
+            };
+            Ok(Change { request: Some(history.clone().into_change()), jobs, records, ..Change::default() })
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// After this, each step of the run is done or never will be.
+    pub(crate) async fn void_open_steps(&self, id: RequestId) -> Result<(), JobError> {
+        let settings = self.settings().await?;
+        let history = self.history(id).await?;
+        let (run, open): (u32, Vec<String>) = match history.state() {
+            State::Running(running) => (running.run(), running.open_steps().map(str::to_owned).collect()),
+            State::Stuck(stuck) => (stuck.run(), stuck.open_steps().map(str::to_owned).collect()),
+            State::Waiting(_) | State::Released(_) | State::Ended(..) => return Ok(()),
+        };
+        let action = settings.actions.get(&history.state().dossier().submitted().action);
+        let erases = action.is_some_and(|action| matches!(action.effect, Effect::Erase | Effect::Purge));
+        for step in open {
+            let key = ReceiptKey { request: id, run, step, chunk: 0 };
+            let receipt = if erases {
+                let (source, _) = self.source(&settings, &key.step)?;
+                source.void(&key).await.map_err(retry)?
+            } else {
+                // Reading leaves no receipt in a source: that nobody will read for this run is ours to say.
+                Receipt { key, outcome: StepOutcome::Void }
+            };
+            self.record_step(id, receipt).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,132 @@
+//! Messages to one person each: the code, the outcome, the call to vote. Texts are the notifier's.
+
+use countersign_core::id::{PersonId, RequestId};
+use countersign_core::request::{By, Ending, State};
+use countersign_core::subject::Requester;
+
+use crate::app::Service;
+use crate::jobs::hand_over;
+use crate::jobs::{JobError, Worked};
+use crate::person;
+use crate::ports::notifier::{About, Message, NotifyError};
+use crate::ports::store::{Find, Needs};
+use crate::record::{self, History};
+use crate::refusal::Refusal;
+use crate::requests::{facts, field};
+
+impl Service {
+    pub(crate) async fn mail_code(&self, id: RequestId) -> Result<Worked, JobError> {
+        let Some(key) = self.data_key(id).await? else { return Ok(Worked::Done) };
+        let needs = Needs { request: Some(id), ..Needs::default() };
+        let loaded = self.store.load(needs).await.map_err(Refusal::from)?;
+        let history = History::read(loaded.request.as_ref().ok_or(Refusal::NotFound("request"))?)?;
+        let (Some(to), Some(code)) = (
+            self.address(&key, id).await?,
+            self.field(&key, id, &field::code("email")).await?.and_then(|code| String::from_utf8(code).ok()),
+        ) else {
+            return Ok(Worked::Done);
+        };
+        let action = history.state().dossier().submitted().action.clone();
+        let expires_at = loaded.now.plus_ms(15 * 60_000);
+        self.deliver(Message { to, about: About::Code { code, request: id, action, expires_at } }).await
+    }
+
+    pub(crate) async fn mail_outcome(&self, id: RequestId) -> Result<Worked, JobError> {
+        let records = vec![(hand_over::KIND.to_owned(), Find::Id(id.to_string()))];
+        let needs = Needs { request: Some(id), records, ..Needs::default() };
+        let loaded = self.store.load(needs).await.map_err(Refusal::from)?;
+        let history = History::read(loaded.request.as_ref().ok_or(Refusal::NotFound("request"))?)?;
+        let State::Ended(dossier, ending) = history.state() else { return Ok(Worked::Done) };
+        let to = match dossier.submitted().asking.requester {
+            // An address that was never proved is told nothing: it may be anybody's.
+            Requester::Subject if !dossier.proofs().is_empty() => match self.data_key(id).await? {
+                Some(key) => self.address(&key, id).await?,
+                None => None,
+            },
+            Requester::Staff { person } | Requester::Agent { person } => self.email_of(person).await?,
+            Requester::Subject | Requester::Service { .. } | Requester::Schedule { .. } => None,
+        };
+        let Some(to) = to else { return Ok(Worked::Done) };
+        let package_until = loaded
+            .of_kind(hand_over::KIND)
+            .next()
+            .map(record::read::<hand_over::Packed>)
+            .transpose()?
+            .map(|packed| packed.until);
+        let (detail, kept) = match ending {
+            Ending::Completed { outcome, .. } => {
+                let kept = outcome
+                    .kept_by_basis()
+                    .into_iter()
+                    .map(|(basis, rows)| (basis.to_owned(), rows))
+                    .collect();
+                (Some(outcome.word().to_owned()), kept)
+            }
+            Ending::Denied { code, by } => {
+                let holds = match by {
+                    By::Policy { holds, .. } if !holds.is_empty() => format!(" ({})", holds.join(", ")),
+                    _ => String::new(),
+                };
+                (Some(format!("{code}{holds}")), Vec::new())
+            }
+            Ending::Withdrawn | Ending::Expired | Ending::Abandoned => (None, Vec::new()),
+        };
+        let about = About::Outcome {
+            request: id,
+            action: dossier.submitted().action.clone(),
+            status: record::status(history.state()).name().to_owned(),
+            detail,
+            kept,
+            package_until,
+        };
+        self.deliver(Message { to, about }).await
+    }
+
+    /// `request/seat/person`.
+    pub(crate) async fn mail_vote(&self, key: &str) -> Result<Worked, JobError> {
+        let damaged = || Refusal::Damaged("a call to vote names nobody".to_owned());
+        let mut parts = key.splitn(3, '/');
+        let id: RequestId = parts.next().and_then(|id| id.parse().ok()).ok_or_else(damaged)?;
+        let seat = parts.next().ok_or_else(damaged)?.to_owned();
+        let voter: PersonId = parts.next().and_then(|id| id.parse().ok()).ok_or_else(damaged)?;
+        let needs = Needs { request: Some(id), records: vec![person::need(voter)], ..Needs::default() };
+        let loaded = self.store.load(needs).await.map_err(Refusal::from)?;
+        let history = History::read(loaded.request.as_ref().ok_or(Refusal::NotFound("request"))?)?;
+        let State::Waiting(dossier) = history.state() else { return Ok(Worked::Done) };
+        let people = person::loaded(&self.keys, &loaded)?;
+        let Some((person, _)) = people.get(&voter) else { return Ok(Worked::Done) };
+        let barred = dossier.submitted().asking.persons.contains(&voter)
+            || person.voter(&self.keys, &facts::blinds(&history)).is_subject;
+        let stands = person.active && person.seats.contains(&seat) && !barred;
+        let Some(to) = person.email().filter(|_| stands).map(str::to_owned) else { return Ok(Worked::Done) };
+        let about = About::CallToVote {
+            request: id,
+            action: dossier.submitted().action.clone(),
+            seat,
+            due_at: dossier.due_at(),
+            again: dossier.runs() > 0,
+        };
+        self.deliver(Message { to, about }).await
+    }
+
+    async fn deliver(&self, message: Message) -> Result<Worked, JobError> {
+        match self.notifier.send(&message).await {
+            Ok(()) => Ok(Worked::Done),
+            Err(error @ NotifyError::Retry(_)) => Err(JobError::Retry(Refusal::Source(error.to_string()))),
+            Err(error @ NotifyError::GiveUp(_)) => Err(JobError::GiveUp(Refusal::Source(error.to_string()))),
+        }
+    }
+
+    async fn address(&self, key: &crate::seal::DataKey, id: RequestId) -> Result<Option<String>, Refusal> {
+        let plain = self.field(key, id, field::SUBJECT).await?;
+        let stated: field::Stated =
+            plain.and_then(|plain| serde_json::from_slice(&plain).ok()).unwrap_or_default();
+        Ok(stated.get("email").cloned())
+    }
+
+    async fn email_of(&self, id: PersonId) -> Result<Option<String>, Refusal> {
+        let loaded = self.store.load(Needs { records: vec![person::need(id)], ..Needs::default() }).await?;
+        let people = person::loaded(&self.keys, &loaded)?;
+        Ok(people.get(&id).and_then(|(person, _)| person.email().map(str::to_owned)))
+    }
+}

@@ -1,0 +1,197 @@
+//! Carrying out a released request: the permit is spent, the steps are done, each under its own receipt.
+//! Whatever happens in between, the same run goes on under the same keys.
+
+use std::sync::Arc;
+
+use countersign_core::id::RequestId;
+use countersign_core::receipt::{Receipt, ReceiptKey};
+use countersign_core::request::{Command, Outcome, Running, State};
+use countersign_core::subject::Target;
+
+use crate::app::Service;
+use crate::jobs::halt::Halt;
+use crate::jobs::{JobError, Worked, wish};
+use crate::ports::source::SourceError;
+use crate::ports::store::{Change, Needs};
+use crate::record::History;
+use crate::refusal::Refusal;
+use crate::requests::facts::World;
+use crate::requests::judge;
+use crate::requests::survey::{self, Latest};
+use crate::settings::{Effect, Settings};
+
+/// Tries of a source that does not answer, before a person is asked: about ten minutes.
+const TRIES: u32 = 12;
+
+impl Service {
+    pub(crate) async fn run(self: &Arc<Self>, id: RequestId, attempts: u32) -> Result<Worked, JobError> {
+        let history = self.history(id).await?;
+        match history.state() {
+            State::Released(_) => match self.start(&history).await {
+                Ok(true) => {}
+                Ok(false) => return Ok(Worked::Done),
+                Err(
+                    Refusal::Again
+                    | Refusal::Stale
+                    | Refusal::Rule(countersign_core::request::Refusal::NotProven),
+                ) => {
+                    // Other settings may have been entered, on any node.
+                    self.reload().await?;
+                    return Ok(Worked::Later(10));
+                }
+                Err(refusal) => return Err(refusal.into()),
+            },
+            State::Running(_) => {}
+            State::Waiting(_) | State::Stuck(_) | State::Ended(..) => return Ok(Worked::Done),
+        }
+        match self.go_on(id).await {
+            Err(JobError::Retry(refusal)) if attempts >= TRIES => {
+                self.halt(id, Halt::Stuck(refusal.code().to_owned())).await?;
+                Ok(Worked::Done)
+            }
+            // Nothing that comes by itself will help: a person has to look.
+            Err(JobError::GiveUp(refusal)) => {
+                tracing::error!(request = %id, %refusal, "a run cannot go on");
+                self.halt(id, Halt::Stuck(refusal.code().to_owned())).await?;
+                Ok(Worked::Done)
+            }
+            outcome => outcome,
+        }
+    }
+
+    pub(crate) async fn history(&self, id: RequestId) -> Result<History, Refusal> {
+        let loaded = self.store.load(Needs { request: Some(id), ..Needs::default() }).await?;
+        History::read(loaded.request.as_ref().ok_or(Refusal::NotFound("request"))?)
+    }
+
+    /// RELEASED → RUNNING: judged again, in the transaction that spends the permit. `false`: not released any more.
+    async fn start(&self, seen: &History) -> Result<bool, Refusal> {
+        let settings = self.settings().await?;
+        let dossier = seen.state().dossier();
+        let id = dossier.id();
+        // INVARIANT 1: the release must stand under a committed checkpoint before anything acts on it.
+        self.sign_head().await?;
+        let found = self.found_of(id).await?;
+        let now = (self.clock)();
+        let needs = judge::judging_needs(&settings, dossier, now);
+        let (keys, version) = (self.keys.clone(), seen.version());
+        let (_, started) = self
+            .act(needs, move |loaded| {
+                if loaded.settings_version != settings.version {
+                    return Err(Refusal::Again);
+                }
+                let mut history =
+                    History::read(loaded.request.as_ref().ok_or(Refusal::NotFound("request"))?)?;
+                if history.version() != version {
+                    return Err(Refusal::Again);
+                }
+                let found = judge::current(loaded, found.as_ref())?;
+                // A survey that grew old since the release holds: the request goes back and is looked at again.
+                let mut world = World::loaded(&keys, &settings, loaded, &history, found)?;
+                world.first = false;
+                let dossier = history.state().dossier().clone();
+                let steps = survey::latest(loaded)?
+                    .map(|latest| latest.plan.sources.into_iter().map(|source| source.source).collect())
+                    .unwrap_or_default();
+                let command = Command::Start {
+                    verdict: world.judge(&settings, &dossier)?,
+                    holds: world.holds.clone(),
+                    ceiling: world.tally(&dossier).ceiling,
+                    proven: history.released_leaf().is_some_and(|leaf| leaf < loaded.checkpointed),
+                    steps,
+                };
+                history.decide(command, loaded.now)?;
+                let change = match history.state() {
+                    State::Running(_) => {
+                        Change { request: Some(history.clone().into_change()), ..Change::default() }
+                    }
+                    State::Waiting(_) => Change {
+                        request: Some(history.clone().into_change()),
+                        jobs: vec![
+                            wish("advance", id.to_string(), loaded.now),
+                            wish("wake", id.to_string(), loaded.now),
+                        ],
+                        ..Change::default()
+                    },
+                    _ => judge::ended(&mut history, loaded.now),
+                };
+                Ok((change, matches!(history.state(), State::Running(_))))
+            })
+            .await?;
+        Ok(started)
+    }
+
+    async fn go_on(self: &Arc<Self>, id: RequestId) -> Result<Worked, JobError> {
+        let settings = self.settings().await?;
+        let history = self.history(id).await?;
+        let State::Running(running) = history.state() else { return Ok(Worked::Done) };
+        let latest = self.latest(id).await?;
+        let effect = settings.actions.get(running.permit().action()).map(|action| action.effect);
+        match effect {
+            Some(Effect::Access | Effect::Export) => {
+                if let Some(halt) = self.shifted(&settings, id).await? {
+                    self.halt(id, halt).await?;
+                    return Ok(Worked::Done);
+                }
+                self.hand_over(&settings, running, &latest).await
+            }
+            Some(Effect::Erase | Effect::Purge) => self.erase(&settings, id, &latest).await,
+            // An action of the configuration is carried out by whoever asked, with a permit token; not from here.
+            Some(Effect::Declared) | None => {
+                self.halt(id, Halt::Stuck("nobody_carries_this_out".to_owned())).await?;
+                Ok(Worked::Done)
+            }
+        }
+    }
+
+    async fn latest(&self, id: RequestId) -> Result<Latest, Refusal> {
+        let loaded = self.store.load(Needs { records: vec![survey::need(id)], ..Needs::default() }).await?;
+        survey::latest(&loaded)?.ok_or_else(|| Refusal::Damaged("a running request has no survey".to_owned()))
+    }
+
+    /// Whether the root keys are still those that were signed. Asked only as long as nothing is done.
+    pub(crate) async fn shifted(&self, settings: &Settings, id: RequestId) -> Result<Option<Halt>, JobError> {
+        let history = self.history(id).await?;
+        let State::Running(running) = history.state() else { return Ok(None) };
+        let dossier = history.state().dossier();
+        if dossier.is_part_done() || !matches!(dossier.submitted().target, Target::Subject { .. }) {
+            return Ok(None);
+        }
+        let key = self.data_key(id).await?.ok_or(Refusal::NotFound("request"))?;
+        let named = self.named(dossier, &key).await?;
+        let roots = self.roots_now(settings, &named).await?;
+        let same = survey::commit_roots(&key, dossier, &roots) == running.survey().roots;
+        Ok((!same).then(|| Halt::Shifted("the sources hold other root rows of this subject".to_owned())))
+    }
+
+    /// RUNNING → COMPLETED, with the receipts of steps that need none from a source.
+    pub(crate) async fn complete(
+        &self,
+        id: RequestId,
+        outcome: Outcome,
+        receipts: Vec<Receipt>,
+    ) -> Result<(), Refusal> {
+        self.change(id, None, move |history, loaded| {
+            for receipt in &receipts {
+                history.decide(Command::Step { receipt: receipt.clone() }, loaded.now)?;
+            }
+            history.decide(Command::Complete { outcome: outcome.clone() }, loaded.now)?;
+            Ok(judge::ended(history, loaded.now))
+        })
+        .await
+    }
+}
+
+/// The key of a step of a run.
+pub(crate) fn key(running: &Running, step: &str) -> ReceiptKey {
+    ReceiptKey { request: running.permit().request(), run: running.run(), step: step.to_owned(), chunk: 0 }
+}
+
+pub(crate) fn retry(error: SourceError) -> JobError {
+    match error {
+        SourceError::Refused { .. } => JobError::GiveUp(Refusal::Source(error.to_string())),
+        SourceError::Unavailable { .. } | SourceError::Unknown { .. } => {
+            JobError::Retry(Refusal::Source(error.to_string()))
+        }
+    }
+}

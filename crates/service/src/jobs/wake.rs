@@ -1,0 +1,127 @@
+//! Waking what waits: who shares a subject with something that ended, the oldest that fit into a free place,
+//! everything after a change of policy.
+
+use countersign_core::id::{PersonId, RequestId};
+use countersign_core::time::Timestamp;
+
+use crate::app::Service;
+use crate::jobs::{JobError, Worked, wish};
+use crate::ports::store::{Change, IndexTerm, Needs, Query, Row, Status};
+use crate::record;
+use crate::refusal::Refusal;
+use crate::requests::judge::Judged;
+
+const PAGE: u32 = 200;
+const OPEN: [Status; 2] = [Status::Waiting, Status::Released];
+
+impl Service {
+    /// After a request gave its place back: whoever shares its subject, and whoever waits for room.
+    pub(crate) async fn wake_beside(&self, id: RequestId) -> Result<Worked, JobError> {
+        let needs = Needs { request: Some(id), ..Needs::default() };
+        let loaded = self.store.load(needs).await.map_err(Refusal::from)?;
+        let Some(record) = loaded.request else { return Ok(Worked::Done) };
+        let mut beside = Vec::new();
+        for root in record.terms.iter().filter(|term| term.name == "root") {
+            let rows = self.open_under(vec![root.clone()]).await?;
+            beside.extend(rows.into_iter().map(|row| row.id).filter(|other| *other != id));
+        }
+        self.wish_advance(beside).await?;
+        let action = record.row.action;
+        self.act(Needs::default(), move |loaded| {
+            let jobs = vec![wish("capacity", action.clone(), loaded.now)];
+            Ok((Change { jobs, ..Change::default() }, ()))
+        })
+        .await?;
+        Ok(Worked::Done)
+    }
+
+    /// The oldest that fit, not all: stops at the first that still finds no room.
+    pub(crate) async fn wake_for_room(&self, action: &str) -> Result<Worked, JobError> {
+        let mut after: Option<(Timestamp, RequestId)> = None;
+        loop {
+            let query = Query {
+                statuses: vec![Status::Waiting],
+                terms: vec![record::term("waiting", format!("capacity:{action}"))],
+                oldest_first: true,
+                after,
+                limit: PAGE,
+                ..Query::default()
+            };
+            let rows = self.store.list(query).await.map_err(Refusal::from)?;
+            let Some(last) = rows.last() else { return Ok(Worked::Done) };
+            after = Some((last.submitted_at, last.id));
+            for row in &rows {
+                match self.advance(row.id).await {
+                    Ok(Judged::Full) => return Ok(Worked::Done),
+                    Ok(Judged::Held | Judged::Past | Judged::Unseen) => {}
+                    // One that cannot be judged must not keep the place from the others.
+                    Err(refusal) => {
+                        tracing::warn!(request = %row.id, %refusal, "not judged; it is tried again by itself");
+                        self.wish_advance(vec![row.id]).await?;
+                    }
+                }
+            }
+        }
+    }
+
+    /// After a change of policy or a lifted hold: everything that is open.
+    pub(crate) async fn rejudge_all(&self) -> Result<Worked, JobError> {
+        let mut after = None;
+        loop {
+            let query =
+                Query { statuses: OPEN.to_vec(), oldest_first: true, after, limit: PAGE, ..Query::default() };
+            let rows = self.store.list(query).await.map_err(Refusal::from)?;
+            let Some(last) = rows.last() else { return Ok(Worked::Done) };
+            after = Some((last.submitted_at, last.id));
+            self.wish_advance(rows.iter().map(|row| row.id).collect()).await?;
+        }
+    }
+
+    /// After a person's seats changed: everything open that they voted on.
+    pub(crate) async fn rejudge_voted(&self, key: &str) -> Result<Worked, JobError> {
+        let voter: PersonId = key.parse().map_err(|_| Refusal::Damaged("a job names nobody".to_owned()))?;
+        let rows = self.open_under(vec![record::term("voter", voter.as_bytes())]).await?;
+        self.wish_advance(rows.into_iter().map(|row| row.id).collect()).await?;
+        Ok(Worked::Done)
+    }
+
+    /// Wishes that each of these is judged soon.
+    pub(crate) async fn wish_advance(&self, ids: Vec<RequestId>) -> Result<(), Refusal> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        self.act(Needs::default(), move |loaded| {
+            let jobs = ids.iter().map(|id| wish("advance", id.to_string(), loaded.now)).collect();
+            Ok((Change { jobs, ..Change::default() }, ()))
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// Judges at once, as far as that goes in two seconds; the job that was wished does the rest.
+    pub(crate) async fn advance_now(&self, id: RequestId) {
+        let judged = tokio::time::timeout(std::time::Duration::from_secs(2), self.advance(id)).await;
+        if let Ok(Err(refusal)) = judged {
+            tracing::debug!(%refusal, "not judged at once");
+        }
+    }
+
+    async fn open_under(&self, terms: Vec<IndexTerm>) -> Result<Vec<Row>, Refusal> {
+        let mut all = Vec::new();
+        let mut after = None;
+        loop {
+            let query = Query {
+                statuses: OPEN.to_vec(),
+                terms: terms.clone(),
+                oldest_first: true,
+                after,
+                limit: PAGE,
+                ..Query::default()
+            };
+            let rows = self.store.list(query).await?;
+            let Some(last) = rows.last() else { return Ok(all) };
+            after = Some((last.submitted_at, last.id));
+            all.extend(rows);
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! The loops of a node: claims jobs, signs checkpoints, lets time pass. Stops when it is told to, after what runs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use countersign_core::id::RequestId;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+
+use crate::app::Service;
+use crate::jobs::{JobError, Worked, backoff_ms};
+use crate::ports::chance;
+use crate::ports::store::{Change, Job, JobChange, Needs};
+use crate::refusal::Refusal;
+
+/// Jobs that run at once on this node.
+const AT_ONCE: usize = 256;
+/// Jobs claimed in one go.
+const BATCH: u32 = 64;
+/// How long a claim holds without being renewed.
+const LEASE_MS: i64 = 30_000;
+/// The longest sleep, in case a hint was missed.
+const NAP: Duration = Duration::from_millis(500);
+
+impl Service {
+    /// Works until `stop` says so, then lets running jobs come to an end.
+    pub async fn work(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
+        let mut loops = JoinSet::new();
+        loops.spawn(Arc::clone(&self).sign_until(stop.clone()));
+        loops.spawn(Arc::clone(&self).pass_time_until(stop.clone()));
+        let room = Arc::new(Semaphore::new(AT_ONCE));
+        let mut running = JoinSet::new();
+        let mut changes = self.store.changes();
+        while !*stop.borrow() {
+            while running.try_join_next().is_some() {}
+            changes.mark_unchanged();
+            let claimed = match self.store.claim(BATCH.min(room.available_permits() as u32), LEASE_MS).await {
+                Ok(jobs) => jobs,
+                Err(error) => {
+                    tracing::warn!(%error, "no jobs could be claimed");
+                    Vec::new()
+                }
+            };
+            let more = claimed.len() == BATCH as usize;
+            for job in claimed {
+                let Ok(place) = Arc::clone(&room).acquire_owned().await else { return };
+                let service = Arc::clone(&self);
+                running.spawn(async move {
+                    service.carry_out(job).await;
+                    drop(place);
+                });
+            }
+            if more {
+                continue;
+            }
+            let nap = self.until_next_job().await;
+            tokio::select! {
+                _ = stop.changed() => {}
+                _ = changes.changed() => {}
+                _ = tokio::time::sleep(nap) => {}
+                _ = running.join_next(), if !running.is_empty() => {}
+            }
+        }
+        while running.join_next().await.is_some() {}
+        while loops.join_next().await.is_some() {}
+    }
+
+    async fn until_next_job(&self) -> Duration {
+        let next = self.store.next_job_at().await.ok().flatten();
+        let wait = next.map_or(i64::MAX, |at| at.since_ms((self.clock)()));
+        Duration::from_millis(wait.unsigned_abs().max(1)).min(NAP)
+    }
+
+    async fn carry_out(self: Arc<Self>, job: Job) {
+        let renewing = Arc::clone(&self).renew(job.id, job.fence);
+        let outcome = tokio::select! {
+            outcome = self.dispatch(&job) => outcome,
+            () = renewing => return, // the lease is somebody else's by now
+        };
+        let fence = (job.id, job.fence);
+        let end = match outcome {
+            Ok(Worked::Done) => None,
+            Ok(Worked::Later(ms)) => Some(ms),
+            Err(JobError::Retry(refusal)) => {
+                tracing::warn!(kind = job.kind, attempts = job.attempts, %refusal, "a job is tried again later");
+                Some(backoff_ms(job.attempts, u32::from_be_bytes(chance::bytes(&*self.chance))))
+            }
+            Err(JobError::GiveUp(refusal)) => {
+                tracing::error!(kind = job.kind, %refusal, "a job was given up");
+                None
+            }
+        };
+        let ended = self
+            .act(Needs::default(), move |loaded| {
+                let (id, fence) = fence;
+                let change = match end {
+                    None => JobChange::Done { id, fence },
+                    Some(ms) => JobChange::Again { id, fence, run_at: loaded.now.plus_ms(ms) },
+                };
+                Ok((Change { jobs: vec![change], ..Change::default() }, ()))
+            })
+            .await;
+        if let Err(refusal) = ended {
+            tracing::warn!(kind = job.kind, %refusal, "the end of a job was not recorded; it will be done again");
+        }
+    }
+
+    /// Ends only when the lease is lost.
+    async fn renew(self: Arc<Self>, id: u64, fence: u64) {
+        loop {
+            tokio::time::sleep(Duration::from_millis(LEASE_MS.unsigned_abs() / 3)).await;
+            if let Ok(false) = self.store.renew(id, fence, LEASE_MS).await {
+                return;
+            }
+        }
+    }
+
+    /// One arm a kind of job.
+    async fn dispatch(self: &Arc<Self>, job: &Job) -> Result<Worked, JobError> {
+        match &*job.kind {
+            "advance" => {
+                self.advance(request(&job.key)?).await?;
+                Ok(Worked::Done)
+            }
+            "run" => self.run(request(&job.key)?, job.attempts).await,
+            "wake" => self.wake_beside(request(&job.key)?).await,
+            "capacity" => self.wake_for_room(&job.key).await,
+            "rejudge" => self.rejudge_all().await,
+            "voter" => self.rejudge_voted(&job.key).await,
+            "call" => self.call(&job.key).await,
+            "mail_vote" => self.mail_vote(&job.key).await,
+            "mail_code" => self.mail_code(request(&job.key)?).await,
+            "mail_outcome" => self.mail_outcome(request(&job.key)?).await,
+            kind => Err(JobError::GiveUp(Refusal::Damaged(format!("nobody does jobs of kind `{kind}`")))),
+        }
+    }
+
+    async fn sign_until(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
+        let mut changes = self.store.changes();
+        changes.mark_changed();
+        while !*stop.borrow() {
+            tokio::select! {
+                _ = stop.changed() => continue,
+                _ = changes.changed() => {}
+                _ = tokio::time::sleep(NAP) => {}
+            }
+            changes.mark_unchanged();
+            if let Err(refusal) = self.sign_head().await {
+                tracing::warn!(%refusal, "no checkpoint was signed");
+            }
+            // Entries that come together stand under one checkpoint.
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+    }
+
+    async fn pass_time_until(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
+        while !*stop.borrow() {
+            if let Err(refusal) = self.expire_due().await {
+                tracing::warn!(%refusal, "what ran out could not be ended");
+            }
+            if let Err(refusal) = self.tick_schedules().await {
+                tracing::warn!(%refusal, "schedules could not be looked at");
+            }
+            if let Err(error) = self.store.sweep().await {
+                tracing::warn!(%error, "old records could not be swept");
+            }
+            tokio::select! {
+                _ = stop.changed() => {}
+                _ = tokio::time::sleep(Duration::from_secs(1)) => {}
+            }
+        }
+    }
+}
+
+fn request(key: &str) -> Result<RequestId, JobError> {
+    key.parse().map_err(|_| JobError::GiveUp(Refusal::Damaged("a job names no request".to_owned())))
+}

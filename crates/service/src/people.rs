@@ -1,0 +1,314 @@
+//! People, seats and tokens: records, with an entry in the ledger for each change.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use countersign_core::id::PersonId;
+use countersign_core::time::Timestamp;
+use serde::Serialize;
+
+use crate::app::Service;
+use crate::caller::{Act, Caller, Holder, Role};
+use crate::jobs::wish;
+use crate::person::{self, Entry, Person};
+use crate::ports::store::{Change, Find, Needs};
+use crate::record;
+use crate::refusal::Refusal;
+use crate::requests::ask;
+use crate::token::{self, Token};
+
+/// A person to add.
+#[derive(Clone, Debug)]
+pub struct NewPerson {
+    /// For people to read.
+    pub name: String,
+    /// Verified identities.
+    pub identities: BTreeMap<String, String>,
+    /// Whether they administer; then they never hold a seat.
+    pub administers: bool,
+}
+
+/// A token to mint.
+#[derive(Clone, Debug)]
+pub struct NewToken {
+    /// For whom; the caller if not said.
+    pub person: Option<PersonId>,
+    /// For a service of this name, which the caller answers for.
+    pub service: Option<String>,
+    /// What it may do.
+    pub roles: BTreeSet<Role>,
+    /// Where its requests come in.
+    pub channel: String,
+    /// What it may attest.
+    pub attests: BTreeSet<String>,
+    /// When it runs out.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// A token that was minted. The secret is shown this once.
+pub struct Minted {
+    /// Its public name.
+    pub label: String,
+    /// What its holder sends.
+    pub secret: String,
+}
+
+const CHANNELS: [&str; 4] = ["api", "cli", "portal", "gateway"];
+
+#[derive(Serialize)]
+struct TokenEntry<'a> {
+    v: u8,
+    at: Timestamp,
+    token: &'a str,
+    did: &'static str,
+    person: PersonId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service: Option<&'a str>,
+    roles: &'a BTreeSet<Role>,
+    attests: &'a BTreeSet<String>,
+    by: PersonId,
+}
+
+impl Service {
+    /// Who calls with this token.
+    pub async fn caller(&self, bearer: &str) -> Result<Caller, Refusal> {
+        if let Some(request) = self.keys.subject_of(bearer) {
+            return Ok(Caller::Subject(request));
+        }
+        let need = Token::need(&self.keys, bearer).ok_or(Refusal::Unauthenticated)?;
+        let loaded = self.store.load(Needs { records: vec![need], ..Needs::default() }).await?;
+        let record = loaded.of_kind(token::KIND).next().ok_or(Refusal::Unauthenticated)?;
+        let token: Token = record::read(record)?;
+        token.holder(&record.id, loaded.now).map(Caller::Token).ok_or(Refusal::Unauthenticated)
+    }
+
+    /// Adds a person.
+    pub async fn put_person(&self, caller: &Caller, new: NewPerson) -> Result<Person, Refusal> {
+        let holder = caller.may(Act::ManagePeople)?.clone();
+        ask::check_text("name", &new.name)?;
+        let identities: Vec<_> = ask::normalised(&new.identities)?.into_iter().collect();
+        let person = Person {
+            id: self.new_person_id(),
+            name: new.name,
+            identities,
+            seats: BTreeSet::new(),
+            active: true,
+            administers: new.administers,
+            totp: None,
+        };
+        let put = person.put(&self.keys, &*self.chance, Some(0))?;
+        let (id, by) = (person.id, holder.person);
+        self.act(Needs { records: vec![holder.need()], ..Needs::default() }, move |loaded| {
+            holder.recheck(loaded)?;
+            let entry = Entry::new(loaded.now, id, "added", None, by);
+            let entries = vec![record::bytes(&entry)?];
+            Ok((Change { records: vec![put.clone()], entries, ..Change::default() }, ()))
+        })
+        .await?;
+        Ok(person)
+    }
+
+    /// People, in the order of their ids.
+    pub async fn people(
+        &self,
+        caller: &Caller,
+        after: Option<PersonId>,
+        limit: u32,
+    ) -> Result<Vec<Person>, Refusal> {
+        caller.may(Act::ManagePeople)?;
+        let after = after.map(|id| id.to_string());
+        let records = self.store.page(person::KIND, after.as_deref(), limit.clamp(1, 200)).await?;
+        records.iter().map(|record| Person::read(&self.keys, record)).collect()
+    }
+
+    /// Gives a person a seat, or takes it away. Open requests that they voted on are judged again.
+    pub async fn set_seat(
+        &self,
+        caller: &Caller,
+        id: PersonId,
+        seat: &str,
+        held: bool,
+    ) -> Result<Person, Refusal> {
+        let holder = caller.may(Act::ManagePeople)?.clone();
+        let settings = self.settings().await?;
+        if held && !settings.groups.contains(seat) {
+            let known = settings.groups.iter().cloned().collect::<Vec<_>>().join(", ");
+            return Err(Refusal::invalid("seat", format!("is not configured; there are: {known}")));
+        }
+        let needs = Needs { records: vec![holder.need(), person::need(id)], ..Needs::default() };
+        let (keys, chance, seat) = (self.keys.clone(), std::sync::Arc::clone(&self.chance), seat.to_owned());
+        let (_, person) = self
+            .act(needs, move |loaded| {
+                holder.recheck(loaded)?;
+                let people = person::loaded(&keys, loaded)?;
+                let (person, version) = people.get(&id).ok_or(Refusal::NotFound("person"))?;
+                if held && person.administers {
+                    return Err(Refusal::Standing("an administrator holds no seat".to_owned()));
+                }
+                if person.seats.contains(&seat) == held {
+                    return Ok((Change::default(), person.clone()));
+                }
+                let mut next = person.clone();
+                if held {
+                    next.seats.insert(seat.clone());
+                } else {
+                    next.seats.remove(&seat);
+                }
+                let did = if held { "seated" } else { "unseated" };
+                let entry = Entry::new(loaded.now, id, did, Some(seat.clone()), holder.person);
+                let change = Change {
+                    records: vec![next.put(&keys, &*chance, Some(*version))?],
+                    entries: vec![record::bytes(&entry)?],
+                    jobs: vec![wish("voter", id.to_string(), loaded.now)],
+                    ..Change::default()
+                };
+                Ok((change, next))
+            })
+            .await?;
+        Ok(person)
+    }
+
+    /// Mints a token. Administrators mint for services, and for themselves; nobody mints for another person.
+    pub async fn mint_token(&self, caller: &Caller, new: NewToken) -> Result<Minted, Refusal> {
+        let holder = caller.may(Act::ManageTokens)?.clone();
+        check_token(&new, &holder)?;
+        let secret = Token::secret(&*self.chance);
+        let label = format!("t{}", hex::encode(crate::ports::chance::bytes::<6>(&*self.chance)));
+        let key = Token::key(&self.keys, &secret);
+        let by = holder.person;
+        let named = label.clone();
+        self.act(Needs { records: vec![holder.need()], ..Needs::default() }, move |loaded| {
+            holder.recheck(loaded)?;
+            let token = Token {
+                label: named.clone(),
+                person: by,
+                service: new.service.clone(),
+                roles: new.roles.clone(),
+                channel: new.channel.clone(),
+                attests: new.attests.clone(),
+                minted_at: loaded.now,
+                expires_at: new.expires_at,
+                revoked_at: None,
+            };
+            let change = Change {
+                records: vec![token.put(key.clone(), Some(0))?],
+                entries: vec![token_entry(&token, loaded.now, "minted", by)?],
+                ..Change::default()
+            };
+            Ok((change, ()))
+        })
+        .await?;
+        Ok(Minted { label, secret })
+    }
+
+    /// Takes a token back, at once and for good.
+    pub async fn revoke_token(&self, caller: &Caller, label: &str) -> Result<(), Refusal> {
+        let holder = caller.may(Act::ManageTokens)?.clone();
+        let find = Find::Term(record::term("label", label));
+        // The caller's own token is loaded beside the one that is meant.
+        let needs =
+            Needs { records: vec![holder.need(), (token::KIND.to_owned(), find)], ..Needs::default() };
+        let label = label.to_owned();
+        self.act(needs, move |loaded| {
+            holder.recheck(loaded)?;
+            for found in loaded.of_kind(token::KIND) {
+                let token: Token = record::read(found)?;
+                if token.label != label {
+                    continue;
+                }
+                if token.revoked_at.is_some() {
+                    return Ok((Change::default(), ()));
+                }
+                let token = Token { revoked_at: Some(loaded.now), ..token };
+                let change = Change {
+                    records: vec![token.put(found.id.clone(), Some(found.version))?],
+                    entries: vec![token_entry(&token, loaded.now, "revoked", holder.person)?],
+                    ..Change::default()
+                };
+                return Ok((change, ()));
+            }
+            Err(Refusal::NotFound("token"))
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// Every token, without its secret.
+    pub async fn tokens(&self, caller: &Caller) -> Result<Vec<Token>, Refusal> {
+        caller.may(Act::ManageTokens)?;
+        let mut tokens = Vec::new();
+        let mut after: Option<String> = None;
+        loop {
+            let page = self.store.page(token::KIND, after.as_deref(), 200).await?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.id.clone());
+            for record in &page {
+                tokens.push(record::read(record)?);
+            }
+        }
+        Ok(tokens)
+    }
+}
+
+/// The entry of the ledger about a token: its name, never its secret.
+pub(crate) fn token_entry(
+    token: &Token,
+    at: Timestamp,
+    did: &'static str,
+    by: PersonId,
+) -> Result<Vec<u8>, Refusal> {
+    record::bytes(&TokenEntry {
+        v: 1,
+        at,
+        token: &token.label,
+        did,
+        person: token.person,
+        service: token.service.as_deref(),
+        roles: &token.roles,
+        attests: &token.attests,
+        by,
+    })
+}
+
+fn check_token(new: &NewToken, by: &Holder) -> Result<(), Refusal> {
+    if new.person.is_some_and(|person| person != by.person) {
+        return Err(Refusal::invalid("person", "is the caller: nobody mints a token for another person"));
+    }
+    if new.roles.is_empty() {
+        return Err(Refusal::invalid(
+            "roles",
+            "are at least one of submitter, reviewer, operator, auditor, administrator",
+        ));
+    }
+    if !CHANNELS.contains(&&*new.channel) {
+        return Err(Refusal::invalid("channel", format!("is one of {}", CHANNELS.join(", "))));
+    }
+    match &new.service {
+        Some(name) => {
+            let named = (1..=64).contains(&name.len())
+                && name
+                    .chars()
+                    .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_'));
+            if !named {
+                return Err(Refusal::invalid("service", "is 1 to 64 of a–z, 0–9, `-` and `_`"));
+            }
+            if new.roles.iter().any(|role| !matches!(role, Role::Submitter | Role::Auditor)) {
+                return Err(Refusal::invalid("roles", "of a service are submitter and auditor"));
+            }
+        }
+        // A reviewer who administers would be both sides of the table.
+        None if new.roles.contains(&Role::Reviewer) => {
+            return Err(Refusal::invalid("roles", "of an administrator do not include reviewer"));
+        }
+        None => {}
+    }
+    if new.attests.iter().any(|name| name != "identity") {
+        return Err(Refusal::invalid("attests", "knows `identity` only"));
+    }
+    if !new.attests.is_empty() && new.service.is_none() {
+        return Err(Refusal::invalid(
+            "attests",
+            "is for services: a customer's own application, a support desk",
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,95 @@
+//! Their inboxes: what is said to whom. How it is worded and carried is the notifier's.
+
+use std::fmt;
+
+use async_trait::async_trait;
+use countersign_core::id::RequestId;
+use countersign_core::time::Timestamp;
+
+/// A message to one person.
+#[derive(Clone)]
+pub struct Message {
+    /// An e-mail address. Personal.
+    pub to: String,
+    /// What is said.
+    pub about: About,
+}
+
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Message({})", self.about.kind())
+    }
+}
+
+/// What is said.
+#[derive(Clone)]
+pub enum About {
+    /// A code that proves that the reader owns the address.
+    Code {
+        /// Eight digits.
+        code: String,
+        /// Which request it confirms.
+        request: RequestId,
+        /// What is asked for.
+        action: String,
+        /// Until when it holds.
+        expires_at: Timestamp,
+    },
+    /// How a request ended, for its requester.
+    Outcome {
+        /// Which.
+        request: RequestId,
+        /// What was asked for.
+        action: String,
+        /// `completed`, `denied`, `expired`, …
+        status: String,
+        /// `complete` or `partial`, or the code of a denial.
+        detail: Option<String>,
+        /// Rows kept, by the code of the reason.
+        kept: Vec<(String, u64)>,
+        /// Until when a package can be fetched.
+        package_until: Option<Timestamp>,
+    },
+    /// A request waits for the reader's vote.
+    CallToVote {
+        /// Which.
+        request: RequestId,
+        /// What is asked for.
+        action: String,
+        /// For which seat.
+        seat: String,
+        /// The law's date.
+        due_at: Option<Timestamp>,
+        /// Whether votes that stood were voided, so that this is asked again.
+        again: bool,
+    },
+}
+
+impl About {
+    /// The word for it, for logs.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            About::Code { .. } => "code",
+            About::Outcome { .. } => "outcome",
+            About::CallToVote { .. } => "call_to_vote",
+        }
+    }
+}
+
+/// Why a message was not delivered. Texts carry no address.
+#[derive(Debug, thiserror::Error)]
+pub enum NotifyError {
+    /// Try again later.
+    #[error("the message could not be delivered now: {0}")]
+    Retry(String),
+    /// It never will be delivered.
+    #[error("the message was refused for good: {0}")]
+    GiveUp(String),
+}
+
+/// Carries messages.
+#[async_trait]
+pub trait Notifier: Send + Sync {
+    /// Delivers one message, or says why not. A message may arrive twice if the answer was lost.
+    async fn send(&self, message: &Message) -> Result<(), NotifyError>;
+}

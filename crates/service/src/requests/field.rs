@@ -1,0 +1,87 @@
+//! The sealed fields of a request: their names, and what is in them.
+
+use std::collections::BTreeMap;
+
+use countersign_core::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::ports::source::{AttributeValue, Identity, RootKey};
+
+/// Whom the requester named: kind and normalised value.
+pub(crate) const SUBJECT: &str = "subject";
+/// What a person chose when several matched, in the same form.
+pub(crate) const CHOICE: &str = "choice";
+/// The action's parameters.
+pub(crate) const PARAMETERS: &str = "parameters";
+/// Why.
+pub(crate) const REASON: &str = "reason";
+/// What the latest look at the sources found.
+pub(crate) const FOUND: &str = "found";
+
+/// The code that was sent for a method.
+pub(crate) fn code(method: &str) -> String {
+    format!("code/{method}")
+}
+
+/// A free text that goes with an event: `comment/7` for the seventh.
+pub(crate) fn text(what: &str, seq: u64) -> String {
+    format!("{what}/{seq}")
+}
+
+/// A part of a package, from 0. Each try to make a package writes under a name of its own, so that two that were
+/// made at once, as after a lost lease, never mix.
+pub(crate) fn package(made: &str, part: u64) -> String {
+    format!("package/{made}/{part}")
+}
+
+/// Identities by kind.
+pub(crate) type Stated = BTreeMap<String, String>;
+
+/// The identities in a map.
+pub(crate) fn identities(stated: &Stated) -> Vec<Identity> {
+    stated.iter().map(|(kind, value)| Identity { kind: kind.clone(), value: value.clone() }).collect()
+}
+
+/// What a look found, as far as it is personal.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Found {
+    /// When the sources were read; equals that of the survey's record.
+    pub(crate) at: Timestamp,
+    /// Source, table, key.
+    pub(crate) roots: Vec<(String, String, String)>,
+    /// Attributes that policy reads.
+    pub(crate) attributes: BTreeMap<String, Attribute>,
+}
+
+/// An attribute's value.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Attribute {
+    Bool(bool),
+    Long(i64),
+    Text(String),
+}
+
+impl From<&AttributeValue> for Attribute {
+    fn from(value: &AttributeValue) -> Self {
+        match value {
+            AttributeValue::Bool(value) => Attribute::Bool(*value),
+            AttributeValue::Long(value) => Attribute::Long(*value),
+            AttributeValue::Text(value) => Attribute::Text(value.clone()),
+        }
+    }
+}
+
+impl Found {
+    /// The root keys.
+    pub(crate) fn root_keys(&self) -> Vec<RootKey> {
+        self.roots
+            .iter()
+            .map(|(source, table, key)| RootKey {
+                source: source.clone(),
+                table: table.clone(),
+                key: key.clone(),
+            })
+            .collect()
+    }
+}

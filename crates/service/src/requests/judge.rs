@@ -1,0 +1,323 @@
+//! Judging: policy is asked over facts that the same transaction loaded, and what it says is recorded.
+//! What is missing is derived each time; the words that the inbox and the wakers find it by are a cache.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use countersign_core::conflict::Resolution;
+use countersign_core::id::RequestId;
+use countersign_core::request::{Command, Dossier, State};
+use countersign_core::time::Timestamp;
+use countersign_core::verdict::{Decision, Missing, Path, Verdict};
+use countersign_policy::SurveyState;
+
+use crate::app::Service;
+use crate::hold;
+use crate::jobs::wish;
+use crate::person;
+use crate::ports::store::{Change, Find, Gauge, JobChange, Loaded, Needs};
+use crate::record::History;
+use crate::refusal::Refusal;
+use crate::requests::facts::World;
+use crate::requests::field::{self, Found};
+use crate::requests::survey;
+use crate::settings::Settings;
+
+/// What a judgement came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Judged {
+    /// It waits, and no free place would help it.
+    Held,
+    /// It waits for a free place.
+    Full,
+    /// Its sources must be looked at first.
+    Unseen,
+    /// It is released, runs, or ended.
+    Past,
+}
+
+/// How often a judgement is repeated when something else moves at the same moment.
+const TRIES: u32 = 8;
+
+impl Service {
+    /// Takes a request as far as it goes by itself: looks, judges, looks again if that grew old.
+    pub(crate) async fn advance(&self, id: RequestId) -> Result<Judged, Refusal> {
+        let mut last = Refusal::Again;
+        for _ in 0..TRIES {
+            match self.advance_once(id).await {
+                Ok(Judged::Unseen) | Err(Refusal::Again | Refusal::Stale) => {}
+                Ok(judged) => return Ok(judged),
+                Err(refusal) => last = refusal,
+            }
+            if !matches!(last, Refusal::Again) {
+                return Err(last);
+            }
+        }
+        Err(last)
+    }
+
+    async fn advance_once(&self, id: RequestId) -> Result<Judged, Refusal> {
+        let settings = self.settings().await?;
+        let needs = Needs { request: Some(id), records: vec![survey::need(id)], ..Needs::default() };
+        let loaded = self.store.load(needs).await?;
+        if loaded.settings_version != settings.version {
+            self.reload().await?;
+            return Err(Refusal::Again);
+        }
+        let history = History::read(loaded.request.as_ref().ok_or(Refusal::NotFound("request"))?)?;
+        let dossier = match history.state() {
+            State::Waiting(dossier) => dossier,
+            State::Released(released) => {
+                return self.judge(&history, settings, released.dossier(), loaded.now).await;
+            }
+            State::Running(_) | State::Stuck(_) | State::Ended(..) => return Ok(Judged::Past),
+        };
+        let unseen = (survey::latest(&loaded)?.is_none() || dossier.survey().is_none())
+            && dossier.is_proved()
+            && dossier.unresolved().is_none();
+        if unseen {
+            self.survey(&settings, &history).await?;
+            return Ok(Judged::Unseen);
+        }
+        if dossier.unresolved().is_some() {
+            return Ok(Judged::Held);
+        }
+        let judged = self.judge(&history, Arc::clone(&settings), dossier, loaded.now).await?;
+        if judged == Judged::Unseen {
+            self.survey(&settings, &history).await?;
+        }
+        Ok(judged)
+    }
+
+    async fn judge(
+        &self,
+        seen: &History,
+        settings: Arc<Settings>,
+        dossier: &Dossier,
+        now: Timestamp,
+    ) -> Result<Judged, Refusal> {
+        let id = dossier.id();
+        let found = self.found_of(id).await?;
+        let needs = judging_needs(&settings, dossier, now);
+        let keys = self.keys.clone();
+        let version = seen.version();
+        let (_, judged) = self
+            .act(needs, move |loaded| {
+                if loaded.settings_version != settings.version {
+                    return Err(Refusal::Again);
+                }
+                let mut history =
+                    History::read(loaded.request.as_ref().ok_or(Refusal::NotFound("request"))?)?;
+                if history.version() != version {
+                    return Err(Refusal::Again);
+                }
+                let found = current(loaded, found.as_ref())?;
+                let world = World::loaded(&keys, &settings, loaded, &history, found)?;
+                decide(&mut history, &world, &settings, loaded)
+            })
+            .await?;
+        Ok(judged)
+    }
+
+    /// What the latest survey found, opened.
+    pub(crate) async fn found_of(&self, id: RequestId) -> Result<Option<Found>, Refusal> {
+        let Some(key) = self.data_key(id).await? else { return Ok(None) };
+        let Some(plain) = self.field(&key, id, field::FOUND).await? else { return Ok(None) };
+        serde_json::from_slice(&plain)
+            .map(Some)
+            .map_err(|_| Refusal::Damaged("a survey's findings".to_owned()))
+    }
+}
+
+/// What was opened beforehand must be what stands now.
+pub(crate) fn current<'a>(loaded: &Loaded, found: Option<&'a Found>) -> Result<Option<&'a Found>, Refusal> {
+    match (survey::latest(loaded)?, found) {
+        (None, _) => Ok(None),
+        (Some(latest), Some(found)) if latest.survey.at == found.at => Ok(Some(found)),
+        _ => Err(Refusal::Again),
+    }
+}
+
+/// What a judgement loads: the gauge, who shares the subject, the holds on it, the survey, every voter.
+pub(crate) fn judging_needs(settings: &Settings, dossier: &Dossier, now: Timestamp) -> Needs {
+    let mut people: BTreeSet<_> = dossier.votes().iter().map(|vote| vote.by).collect();
+    people.extend(&dossier.submitted().asking.persons);
+    let mut records = vec![(hold::KIND.to_owned(), Find::ByRoot), survey::need(dossier.id())];
+    records.extend(people.into_iter().map(person::need));
+    Needs {
+        request: Some(dossier.id()),
+        gauge: Some(Gauge { action: dossier.submitted().action.clone(), day_start: settings.day_start(now) }),
+        records,
+    }
+}
+
+fn decide(
+    history: &mut History,
+    world: &World,
+    settings: &Settings,
+    loaded: &Loaded,
+) -> Result<(Change, Judged), Refusal> {
+    let now = loaded.now;
+    let dossier = history.state().dossier().clone();
+    let id = dossier.id();
+    if let Some((earlier, resolution)) = world.standing(settings, &dossier).refused {
+        let code = match resolution {
+            Resolution::Duplicate => "duplicate",
+            Resolution::Deny | Resolution::Wait => "conflict",
+        };
+        history.decide(Command::Refuse { code: code.to_owned(), earlier }, now)?;
+        return Ok((ended(history, now), Judged::Past));
+    }
+    let verdict = world.judge(settings, &dossier)?;
+    let mut change = Change::default();
+    let judged = match &verdict.decision {
+        Decision::Release => {
+            let ceiling = world.tally(&dossier).ceiling;
+            let command = Command::Judge {
+                verdict: verdict.clone(),
+                holds: world.holds.clone(),
+                ceiling,
+                max_age_ms: settings.survey_max_age_ms,
+            };
+            history.decide(command, now)?;
+            change.jobs.push(wish("run", id.to_string(), now));
+            Judged::Past
+        }
+        Decision::Deny { .. } => {
+            let command = Command::Judge {
+                verdict: verdict.clone(),
+                holds: world.holds.clone(),
+                ceiling: None,
+                max_age_ms: settings.survey_max_age_ms,
+            };
+            history.decide(command, now)?;
+            change.jobs = ended(history, now).jobs;
+            Judged::Past
+        }
+        Decision::Hold { paths } => {
+            let only_survey = paths.iter().any(|path| path.missing == [Missing::Survey]);
+            if only_survey && world.survey != SurveyState::Absent && dossier.is_proved() {
+                // A released one is looked at again by whoever starts it, and goes back if that is needed.
+                let released = matches!(history.state(), State::Released(_));
+                return Ok((Change::default(), if released { Judged::Past } else { Judged::Unseen }));
+            }
+            let command = Command::Judge {
+                verdict: verdict.clone(),
+                holds: world.holds.clone(),
+                ceiling: None,
+                max_age_ms: settings.survey_max_age_ms,
+            };
+            let retracted = history.decide(command, now)? > 0;
+            if retracted {
+                change.jobs.push(wish("wake", id.to_string(), now));
+            }
+            change.jobs.extend(wake_later(&verdict, settings, id, now));
+            let action = settings.actions.get(&dossier.submitted().action);
+            if action.is_none_or(|action| action.call_to_vote) {
+                change.jobs.extend(call_voters(history, &dossier, &verdict, now));
+            }
+            if is_full(paths, &dossier.submitted().action) { Judged::Full } else { Judged::Held }
+        }
+    };
+    if world.survey != SurveyState::Absent && history.terms("judged").next().is_none() {
+        history.find_under("judged", vec![b"1".to_vec()]);
+        // Whoever was judged before this one was known by its subject may have to give way to it now.
+        change.jobs.extend(world.beside.iter().map(|row| wish("advance", row.id.to_string(), now)));
+    }
+    let waiting = if judged == Judged::Past { Vec::new() } else { waiting_words(&verdict) };
+    let before: BTreeSet<&[u8]> = history.terms("waiting").collect();
+    if before != waiting.iter().map(|word| &**word).collect() {
+        history.find_under("waiting", waiting);
+    }
+    if history.is_touched() {
+        change.request = Some(history.clone().into_change());
+    }
+    Ok((change, judged))
+}
+
+/// Whether room for its own action is all that some way still wants. Who waits for something else besides says
+/// nothing about whether others fit.
+fn is_full(paths: &[Path], action: &str) -> bool {
+    let own = |missing: &Missing| match missing {
+        Missing::Capacity { action: of, .. } | Missing::Today { action: of, .. } => of == action,
+        _ => false,
+    };
+    paths.iter().any(|path| !path.missing.is_empty() && path.missing.iter().all(own))
+}
+
+/// What follows from an end: the requester is told, and whoever waited for it is judged again.
+pub(crate) fn ended(history: &mut History, now: Timestamp) -> Change {
+    let id = history.state().dossier().id().to_string();
+    history.find_under("waiting", Vec::new());
+    Change {
+        jobs: vec![wish("mail_outcome", id.clone(), now), wish("wake", id, now)],
+        request: Some(history.clone().into_change()),
+        ..Change::default()
+    }
+}
+
+/// The words under which a waiting request is found: `vote:privacy`, `capacity:erase`, `time`, …
+pub(crate) fn waiting_words(verdict: &Verdict) -> Vec<Vec<u8>> {
+    let Decision::Hold { paths } = &verdict.decision else { return Vec::new() };
+    let words: BTreeSet<String> = paths.iter().flat_map(|path| &path.missing).map(waiting_word).collect();
+    words.into_iter().map(String::into_bytes).collect()
+}
+
+fn waiting_word(missing: &Missing) -> String {
+    match missing {
+        Missing::Verification { method } => format!("verification:{method}"),
+        Missing::Vote { group, .. } => format!("vote:{group}"),
+        Missing::Time { .. } => "time".to_owned(),
+        Missing::Capacity { action, .. } | Missing::Today { action, .. } => format!("capacity:{action}"),
+        Missing::Conflict { .. } => "conflict".to_owned(),
+        Missing::Survey => "survey".to_owned(),
+        Missing::Identity => "identity".to_owned(),
+        Missing::LegalHold { .. } => "legal_hold".to_owned(),
+        Missing::Attestation { name } => format!("attestation:{name}"),
+        Missing::Opaque { .. } => "opaque".to_owned(),
+    }
+}
+
+/// When time alone may change the verdict: at the end of the shortest wait, or of the day.
+fn wake_later(verdict: &Verdict, settings: &Settings, id: RequestId, now: Timestamp) -> Option<JobChange> {
+    let Decision::Hold { paths } = &verdict.decision else { return None };
+    let mut at: Option<Timestamp> = None;
+    let mut sooner = |then: Timestamp| at = Some(at.map_or(then, |at| at.min(then)));
+    for missing in paths.iter().flat_map(|path| &path.missing) {
+        match missing {
+            Missing::Time { remaining_ms, .. } => sooner(now.plus_ms((*remaining_ms).max(1))),
+            Missing::Today { .. } => {
+                sooner(settings.day_start(settings.day_start(now).plus_ms(26 * 3_600_000)))
+            }
+            // What cannot be taken apart may rest on the time of day: look again now and then.
+            Missing::Opaque { .. } => sooner(now.plus_ms(60_000)),
+            _ => {}
+        }
+    }
+    at.map(|at| wish("advance", id.to_string(), at))
+}
+
+/// Seats that are asked to vote for the first time on this digest.
+fn call_voters(
+    history: &mut History,
+    dossier: &Dossier,
+    verdict: &Verdict,
+    now: Timestamp,
+) -> Vec<JobChange> {
+    let (Decision::Hold { paths }, Some(survey)) = (&verdict.decision, dossier.survey()) else {
+        return Vec::new();
+    };
+    let round = format!("{}/{}", survey.digest, dossier.runs());
+    let mut called: BTreeSet<Vec<u8>> = history.terms("called").map(<[u8]>::to_vec).collect();
+    let mut jobs = Vec::new();
+    for missing in paths.iter().flat_map(|path| &path.missing) {
+        let Missing::Vote { group, .. } = missing else { continue };
+        if called.insert(format!("{group}/{round}").into_bytes()) {
+            jobs.push(wish("call", format!("{}/{group}", dossier.id()), now));
+        }
+    }
+    if !jobs.is_empty() {
+        history.find_under("called", called.into_iter().collect());
+    }
+    jobs
+}

@@ -1,0 +1,290 @@
+//! Looking at the sources: who the proved identities are, and what would be done. Outside any transaction of ours.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use countersign_core::plan::Plan;
+use countersign_core::request::Dossier;
+use countersign_core::subject::Target;
+
+use crate::app::Service;
+use crate::keys::Keys;
+use crate::ports::source::Target as Rows;
+use crate::ports::source::{Identity, Match, RootKey, Source, SourceError};
+use crate::ports::store::IndexTerm;
+use crate::record;
+use crate::refusal::Refusal;
+use crate::requests::field::{self, Attribute, Stated};
+use crate::seal::{self, DataKey};
+use crate::settings::{Effect, Settings, duration};
+
+/// Whom a request names: what was proved, what was merely stated, what a person chose among several.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Named {
+    pub(crate) proved: Vec<Identity>,
+    pub(crate) stated: Vec<Identity>,
+    pub(crate) choice: Vec<Identity>,
+}
+
+/// What a look came to.
+pub(crate) enum Looked {
+    NoMatch,
+    Several(u32),
+    Found(Look),
+}
+
+/// Whom or what the sources hold.
+pub(crate) struct Look {
+    pub(crate) roots: Vec<RootKey>,
+    pub(crate) identities: Vec<Identity>,
+    pub(crate) attributes: BTreeMap<String, Attribute>,
+    pub(crate) plan: Plan,
+}
+
+/// The term for a root key.
+pub(crate) fn root_term(keys: &Keys, root: &RootKey) -> IndexTerm {
+    let value = [&*root.source, &root.table, &root.key].join("\0");
+    record::term("root", seal::blind(keys, "root", &value).as_bytes())
+}
+
+/// The term for a dataset, which takes the place of a root key.
+pub(crate) fn dataset_term(keys: &Keys, source: &str, name: &str) -> IndexTerm {
+    record::term("root", seal::blind(keys, "dataset", &format!("{source}/{name}")).as_bytes())
+}
+
+impl Service {
+    /// Whom a request names, as far as it is proved by now.
+    pub(crate) async fn named(&self, dossier: &Dossier, key: &DataKey) -> Result<Named, Refusal> {
+        let id = dossier.id();
+        let read = async |name: &str| -> Result<Stated, Refusal> {
+            let Some(plain) = self.field(key, id, name).await? else { return Ok(Stated::new()) };
+            serde_json::from_slice(&plain).map_err(|_| Refusal::Damaged(format!("the field `{name}`")))
+        };
+        let all = field::identities(&read(field::SUBJECT).await?);
+        let choice = match dossier.choice() {
+            Some(_) => field::identities(&read(field::CHOICE).await?),
+            None => Vec::new(),
+        };
+        // An attestation speaks for everything that was submitted; a proof for its own identity alone.
+        let attested = dossier.submitted().attested.iter().any(|name| name == "identity");
+        let is_proved = |identity: &Identity| {
+            attested
+                || dossier.proofs().iter().any(|proof| {
+                    proof.identity.kind == identity.kind
+                        && proof.identity.value == key.commit_identity(identity)
+                })
+        };
+        let (proved, stated) = all.into_iter().partition(is_proved);
+        Ok(Named { proved, stated, choice })
+    }
+
+    /// Looks at every source.
+    pub(crate) async fn look(
+        &self,
+        settings: &Settings,
+        dossier: &Dossier,
+        named: &Named,
+    ) -> Result<Looked, Refusal> {
+        match &dossier.submitted().target {
+            Target::Dataset { source, name } => {
+                let before = self.before(dossier).await?;
+                let rows = Rows::Dataset { name: name.clone(), before };
+                let (source, map) = self.source(settings, source)?;
+                let plan = Plan { sources: vec![source.survey(map, &rows).await.map_err(refused)?] };
+                Ok(Looked::Found(Look {
+                    roots: Vec::new(),
+                    identities: Vec::new(),
+                    attributes: BTreeMap::new(),
+                    plan,
+                }))
+            }
+            Target::Subject { .. } => self.look_for(settings, dossier, named).await,
+        }
+    }
+
+    async fn look_for(
+        &self,
+        settings: &Settings,
+        dossier: &Dossier,
+        named: &Named,
+    ) -> Result<Looked, Refusal> {
+        let matches = narrowed(self.matches(settings, &named.proved).await?, named);
+        if matches.is_empty() {
+            return Ok(Looked::NoMatch);
+        }
+        let most = most_in_one_source(&matches);
+        if most > 1 {
+            return Ok(Looked::Several(most));
+        }
+        let roots: BTreeSet<RootKey> = matches.iter().map(|found| found.root.clone()).collect();
+        let identities: BTreeSet<Identity> =
+            matches.iter().flat_map(|found| found.identities.clone()).collect();
+        let attributes = matches
+            .iter()
+            .flat_map(|found| {
+                found.attributes.iter().map(|(name, value)| (name.clone(), Attribute::from(value)))
+            })
+            .collect();
+        let mut plan = Plan::default();
+        let acts = settings.actions.get(&dossier.submitted().action).map(|action| action.effect);
+        for name in roots.iter().map(|root| &root.source).collect::<BTreeSet<_>>() {
+            let (source, map) = self.source(settings, name)?;
+            let rows = Rows::Subject(of_source(&roots, name));
+            if acts != Some(Effect::Declared) {
+                plan.sources.push(source.survey(map, &rows).await.map_err(refused)?);
+            }
+        }
+        Ok(Looked::Found(Look {
+            roots: roots.into_iter().collect(),
+            identities: identities.into_iter().collect(),
+            attributes,
+            plan,
+        }))
+    }
+
+    /// The root keys as they are now, without counting.
+    pub(crate) async fn roots_now(
+        &self,
+        settings: &Settings,
+        named: &Named,
+    ) -> Result<Vec<RootKey>, Refusal> {
+        let matches = narrowed(self.matches(settings, &named.proved).await?, named);
+        Ok(matches.into_iter().map(|found| found.root).collect())
+    }
+
+    /// Root rows that hold all the proved identities, and those that a source links to them.
+    async fn matches(&self, settings: &Settings, proved: &[Identity]) -> Result<Vec<Match>, Refusal> {
+        let mut found: Vec<Match> = Vec::new();
+        let mut silent = Vec::new();
+        for name in settings.maps.keys() {
+            let (source, map) = self.source(settings, name)?;
+            let matches = if proved.is_empty() {
+                Vec::new()
+            } else {
+                source.resolve(map, proved).await.map_err(refused)?
+            };
+            if matches.is_empty() {
+                silent.push(name);
+            }
+            found.extend(matches);
+        }
+        // A source that does not know the proved identity may know one that another source links to it,
+        // as long as it is clear whose that is.
+        if most_in_one_source(&found) == 1 {
+            let linked: BTreeSet<Identity> =
+                found.iter().flat_map(|found| found.identities.clone()).collect();
+            for name in silent {
+                let (source, map) = self.source(settings, name)?;
+                for identity in &linked {
+                    found.extend(source.resolve(map, std::slice::from_ref(identity)).await.map_err(refused)?);
+                }
+            }
+        }
+        found.sort_by(|a, b| a.root.cmp(&b.root));
+        found.dedup_by(|a, b| a.root == b.root);
+        Ok(found)
+    }
+
+    /// Root keys of identities that an administrator names.
+    pub(crate) async fn roots_of(
+        &self,
+        settings: &Settings,
+        identities: &[Identity],
+    ) -> Result<Vec<RootKey>, Refusal> {
+        Ok(self.matches(settings, identities).await?.into_iter().map(|found| found.root).collect())
+    }
+
+    /// A source with its map.
+    pub(crate) fn source<'a>(
+        &self,
+        settings: &'a Settings,
+        name: &str,
+    ) -> Result<(Arc<dyn Source>, &'a crate::settings::datamap::DataMap), Refusal> {
+        let source = self.sources.get(name);
+        let map = settings.maps.get(name);
+        match (source, map) {
+            (Some(source), Some(map)) => Ok((Arc::clone(source), map)),
+            _ => Err(Refusal::Source(format!(
+                "source `{name}` has a data map in the settings but is not configured on this node"
+            ))),
+        }
+    }
+
+    /// Rows of a dataset older than this go: fixed by the submission, so that every try means the same rows.
+    pub(crate) async fn before(
+        &self,
+        dossier: &Dossier,
+    ) -> Result<countersign_core::time::Timestamp, Refusal> {
+        let key = self.data_key(dossier.id()).await?.ok_or(Refusal::NotFound("request"))?;
+        let parameters = self.field(&key, dossier.id(), field::PARAMETERS).await?;
+        let parameters: BTreeMap<String, String> =
+            parameters.and_then(|plain| serde_json::from_slice(&plain).ok()).unwrap_or_default();
+        let older_than = parameters.get("older_than").and_then(|text| duration::parse(text).ok());
+        let age = older_than.filter(|age| *age > 0).ok_or_else(|| {
+            Refusal::invalid("parameters.older_than", "is needed for a purge: a duration such as `90d`")
+        })?;
+        Ok(dossier.submitted_at().plus_ms(-age))
+    }
+}
+
+/// The roots of one source.
+pub(crate) fn of_source(roots: &BTreeSet<RootKey>, name: &str) -> Vec<RootKey> {
+    roots.iter().filter(|root| root.source == name).cloned().collect()
+}
+
+/// Stated identities only ever take matches away: each must be held by somebody, and whoever holds another
+/// value of that kind instead is not meant.
+fn narrowed(matches: Vec<Match>, named: &Named) -> Vec<Match> {
+    let mut left = matches;
+    for wanted in named.stated.iter().chain(&named.choice) {
+        if !left.iter().any(|found| found.identities.contains(wanted)) {
+            return Vec::new();
+        }
+        left.retain(|found| {
+            let knows_kind = found.identities.iter().any(|held| held.kind == wanted.kind);
+            !knows_kind || found.identities.contains(wanted)
+        });
+    }
+    left
+}
+
+fn most_in_one_source(matches: &[Match]) -> u32 {
+    let mut by_source: BTreeMap<&str, BTreeSet<&RootKey>> = BTreeMap::new();
+    for found in matches {
+        by_source.entry(&found.root.source).or_default().insert(&found.root);
+    }
+    by_source.values().map(BTreeSet::len).max().unwrap_or(0) as u32
+}
+
+pub(crate) fn refused(error: SourceError) -> Refusal {
+    Refusal::Source(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identity(kind: &str, value: &str) -> Identity {
+        Identity { kind: kind.to_owned(), value: value.to_owned() }
+    }
+
+    fn holder(key: &str, identities: Vec<Identity>) -> Match {
+        let root = RootKey { source: "shop".into(), table: "customer".into(), key: key.into() };
+        Match { root, identities, attributes: vec![] }
+    }
+
+    #[test]
+    fn stated_account_of_somebody_else_leaves_nobody() {
+        let mine = holder("1", vec![identity("email", "a@x"), identity("account", "1")]);
+        let named = Named { stated: vec![identity("account", "2")], ..Named::default() };
+        assert!(narrowed(vec![mine], &named).is_empty());
+    }
+
+    #[test]
+    fn stated_account_settles_which_of_two_is_meant() {
+        let one = holder("1", vec![identity("email", "a@x"), identity("account", "1")]);
+        let two = holder("2", vec![identity("email", "a@x"), identity("account", "2")]);
+        let named = Named { stated: vec![identity("account", "2")], ..Named::default() };
+        assert_eq!(narrowed(vec![one, two.clone()], &named), vec![two]);
+    }
+}

@@ -1,0 +1,15 @@
+//! What can be done to a request: one act, one file.
+
+pub mod ask;
+pub(crate) mod facts;
+pub(crate) mod field;
+pub(crate) mod first_look;
+pub(crate) mod judge;
+pub(crate) mod look;
+pub mod picture;
+pub mod retry;
+pub mod settle;
+pub mod submit;
+pub(crate) mod survey;
+pub mod verify;
+pub mod vote;

@@ -1,0 +1,283 @@
+//! A request as a reader sees it: its state, and what policy says of it at this moment.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use countersign_core::id::{Digest, PersonId, RequestId};
+use countersign_core::plan::Plan;
+use countersign_core::request::{Ending, State};
+use countersign_core::subject::{Proof, Requester, Target};
+use countersign_core::time::Timestamp;
+use countersign_core::verdict::Verdict;
+
+use crate::app::Service;
+use crate::caller::{Act, Caller};
+use crate::ports::store::{IndexTerm, Needs, Query, Row, Status};
+use crate::record::{self, History};
+use crate::refusal::Refusal;
+use crate::requests::facts::World;
+use crate::requests::survey::{self, Latest};
+use crate::requests::{ask, field, judge};
+use crate::seal;
+use crate::settings::Settings;
+
+/// A vote, and whether it counts now.
+#[derive(Clone, Debug)]
+pub struct VoteSeen {
+    /// Whose.
+    pub by: PersonId,
+    /// For which seat.
+    pub seat: String,
+    /// When.
+    pub at: Timestamp,
+    /// Whether it covers what would be done now.
+    pub counts: bool,
+}
+
+/// A request as a reader sees it.
+#[derive(Clone, Debug)]
+pub struct Picture {
+    /// Its row.
+    pub row: Row,
+    /// Who asks.
+    pub requester: Requester,
+    /// About whom or what; identities as commitments.
+    pub target: Target,
+    /// Where it is to act.
+    pub environment: String,
+    /// What a vote would be bound to.
+    pub digest: Option<Digest>,
+    /// What would be done.
+    pub plan: Option<Plan>,
+    /// When the sources were read last.
+    pub surveyed_at: Option<Timestamp>,
+    /// What policy says now; `None` once nothing can be said any more.
+    pub verdict: Option<Verdict>,
+    /// Approvals.
+    pub votes: Vec<VoteSeen>,
+    /// Proofs of intent.
+    pub proofs: Vec<Proof>,
+    /// What was attested.
+    pub attested: Vec<String>,
+    /// How it ended.
+    pub ending: Option<Ending>,
+    /// Why it is stuck.
+    pub stuck: Option<String>,
+    /// How many people match, if nobody settled it.
+    pub unresolved: Option<u32>,
+    /// Runs so far.
+    pub runs: u32,
+    /// Why it was asked, opened.
+    pub reason: Option<String>,
+    /// Parameters, opened.
+    pub parameters: BTreeMap<String, String>,
+    /// What happened, in order.
+    pub events: Vec<(Timestamp, String)>,
+}
+
+/// What to list.
+#[derive(Clone, Debug, Default)]
+pub struct ListQuery {
+    /// In any of these states; empty for all.
+    pub status: Vec<Status>,
+    /// Of this action.
+    pub action: Option<String>,
+    /// `me`, or a word such as `vote:privacy`, `capacity:erase`.
+    pub waiting_for: Option<String>,
+    /// Naming this identity: kind and value.
+    pub subject: Option<(String, String)>,
+    /// After this one.
+    pub after: Option<(Timestamp, RequestId)>,
+    /// At most so many, up to 200.
+    pub limit: u32,
+    /// The order.
+    pub oldest_first: bool,
+}
+
+impl Picture {
+    pub(crate) fn of(
+        history: &History,
+        verdict: Option<Verdict>,
+        latest: Option<&Latest>,
+        _settings: &Settings,
+    ) -> Self {
+        let state = history.state();
+        let dossier = state.dossier();
+        let submitted = dossier.submitted();
+        let row = history.row();
+        let survey = dossier.survey();
+        Self {
+            requester: submitted.asking.requester.clone(),
+            target: submitted.target.clone(),
+            environment: submitted.environment.clone(),
+            digest: survey.map(|survey| survey.digest),
+            plan: latest.map(|latest| latest.plan.clone()),
+            surveyed_at: latest.map(|latest| latest.survey.at),
+            verdict: row.status.is_open().then_some(verdict).flatten(),
+            votes: dossier
+                .votes()
+                .iter()
+                .map(|vote| VoteSeen {
+                    by: vote.by,
+                    seat: vote.seat.clone(),
+                    at: vote.at,
+                    counts: survey.is_some_and(|survey| vote.covers(survey)),
+                })
+                .collect(),
+            proofs: dossier.proofs().to_vec(),
+            attested: submitted.attested.clone(),
+            ending: match state {
+                State::Ended(_, ending) => Some(ending.clone()),
+                State::Waiting(_) | State::Released(_) | State::Running(_) | State::Stuck(_) => None,
+            },
+            stuck: match state {
+                State::Stuck(stuck) => Some(stuck.code().to_owned()),
+                _ => None,
+            },
+            unresolved: dossier.unresolved(),
+            runs: dossier.runs(),
+            reason: None,
+            parameters: BTreeMap::new(),
+            events: Vec::new(),
+            row,
+        }
+    }
+}
+
+impl Service {
+    /// A request, for whoever may see it.
+    pub async fn read(&self, caller: &Caller, id: RequestId) -> Result<Picture, Refusal> {
+        self.may_see(caller, id).await?;
+        let mut picture = self.picture(id).await?;
+        // Before proof, a subject's token shows nothing that the subject did not say themselves.
+        if matches!(caller, Caller::Subject(_)) && picture.proofs.is_empty() {
+            picture.plan = None;
+            picture.digest = None;
+        }
+        Ok(picture)
+    }
+
+    /// The request's own token, its own requester, or a role that reads all.
+    pub(crate) async fn may_see(&self, caller: &Caller, id: RequestId) -> Result<(), Refusal> {
+        match caller {
+            Caller::Subject(own) if *own == id => Ok(()),
+            Caller::Subject(_) => Err(Refusal::NotFound("request")),
+            Caller::Token(holder) if holder.may(Act::ReadAny) => Ok(()),
+            Caller::Token(holder) => {
+                holder.may(Act::ReadOwn).then_some(()).ok_or(Refusal::NotAllowed(Act::ReadOwn.words()))?;
+                let loaded = self.store.load(Needs { request: Some(id), ..Needs::default() }).await?;
+                let record = loaded.request.ok_or(Refusal::NotFound("request"))?;
+                let own = record::term("requester", holder.person.as_bytes());
+                record.terms.contains(&own).then_some(()).ok_or(Refusal::NotFound("request"))
+            }
+        }
+    }
+
+    pub(crate) async fn picture(&self, id: RequestId) -> Result<Picture, Refusal> {
+        for _ in 0..4 {
+            match self.picture_once(id).await {
+                Err(Refusal::Again) => {}
+                answer => return answer,
+            }
+        }
+        Err(Refusal::Again)
+    }
+
+    async fn picture_once(&self, id: RequestId) -> Result<Picture, Refusal> {
+        let settings = self.settings().await?;
+        let found = self.found_of(id).await?;
+        let first = self.store.load(Needs { request: Some(id), ..Needs::default() }).await?;
+        let seen = History::read(first.request.as_ref().ok_or(Refusal::NotFound("request"))?)?;
+        let needs = judge::judging_needs(&settings, seen.state().dossier(), first.now);
+        let loaded = self.store.load(needs).await?;
+        let record = loaded.request.as_ref().ok_or(Refusal::NotFound("request"))?;
+        let history = History::read(record)?;
+        let latest = survey::latest(&loaded)?;
+        let verdict = match history.state() {
+            State::Waiting(_) | State::Released(_) => {
+                let found = judge::current(&loaded, found.as_ref())?;
+                let world = World::loaded(&self.keys, &settings, &loaded, &history, found)?;
+                Some(world.judge(&settings, history.state().dossier())?)
+            }
+            State::Running(_) | State::Stuck(_) | State::Ended(..) => None,
+        };
+        let mut picture = Picture::of(&history, verdict, latest.as_ref(), &settings);
+        picture.events = record.events.iter().map(|event| (event.at, event.kind.clone())).collect();
+        if let Some(key) = self.data_key(id).await? {
+            if let Some(reason) = self.field(&key, id, field::REASON).await? {
+                picture.reason = String::from_utf8(reason).ok();
+            }
+            if let Some(parameters) = self.field(&key, id, field::PARAMETERS).await? {
+                picture.parameters = serde_json::from_slice(&parameters).unwrap_or_default();
+            }
+        }
+        Ok(picture)
+    }
+
+    /// Rows, newest first unless asked otherwise.
+    pub async fn list(&self, caller: &Caller, asked: ListQuery) -> Result<Vec<Row>, Refusal> {
+        let Caller::Token(holder) = caller else { return Err(Refusal::NotAllowed(Act::List.words())) };
+        let mut query = Query {
+            statuses: asked.status,
+            action: asked.action,
+            oldest_first: asked.oldest_first,
+            after: asked.after,
+            limit: asked.limit.clamp(1, 200),
+            ..Query::default()
+        };
+        if !holder.may(Act::List) {
+            holder.may(Act::ReadOwn).then_some(()).ok_or(Refusal::NotAllowed(Act::List.words()))?;
+            query.terms.push(record::term("requester", holder.person.as_bytes()));
+        }
+        if let Some((kind, value)) = &asked.subject {
+            let value = ask::normalise(kind, value);
+            query.terms.push(record::term("stated", seal::blind(&self.keys, kind, &value).as_bytes()));
+        }
+        match asked.waiting_for.as_deref() {
+            None => Ok(self.store.list(query).await?),
+            Some("me") => self.waiting_for_me(holder.person, query).await,
+            Some(word) => {
+                query.terms.push(record::term("waiting", word));
+                Ok(self.store.list(query).await?)
+            }
+        }
+    }
+
+    /// What waits for one of a person's seats, and not for a vote of theirs that stands.
+    async fn waiting_for_me(&self, person: PersonId, query: Query) -> Result<Vec<Row>, Refusal> {
+        let loaded =
+            self.store.load(Needs { records: vec![crate::person::need(person)], ..Needs::default() }).await?;
+        let people = crate::person::loaded(&self.keys, &loaded)?;
+        let seats = people.get(&person).map(|(person, _)| person.seats.clone()).unwrap_or_default();
+        let mut words: Vec<String> = seats.iter().map(|seat| format!("vote:{seat}")).collect();
+        if !words.is_empty() {
+            words.push("vote:any".to_owned());
+        }
+        let mut rows = Vec::new();
+        for word in words {
+            let terms: Vec<IndexTerm> =
+                query.terms.iter().cloned().chain([record::term("waiting", word)]).collect();
+            rows.extend(self.store.list(Query { terms, ..query.clone() }).await?);
+        }
+        rows.sort_by_key(|row| (row.submitted_at, row.id));
+        rows.dedup_by_key(|row| row.id);
+        if !query.oldest_first {
+            rows.reverse();
+        }
+        let mut own = BTreeSet::new();
+        for row in &rows {
+            let needs = Needs { request: Some(row.id), ..Needs::default() };
+            let Some(record) = self.store.load(needs).await?.request else { continue };
+            let history = History::read(&record)?;
+            let dossier = history.state().dossier();
+            let voted = dossier.survey().is_some_and(|survey| {
+                dossier.votes().iter().any(|vote| vote.by == person && vote.covers(survey))
+            });
+            if voted || dossier.submitted().asking.persons.contains(&person) {
+                own.insert(row.id);
+            }
+        }
+        rows.retain(|row| !own.contains(&row.id));
+        rows.truncate(query.limit as usize);
+        Ok(rows)
+    }
+}

@@ -1,0 +1,339 @@
+//! Proof of intent: a code that was sent to an address, or a one-time password of an enrolled device.
+
+use countersign_core::id::{Blind, RequestId};
+use countersign_core::request::{Command, State};
+use countersign_core::subject::{Committed, Proof, Requester};
+use countersign_core::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use subtle::ConstantTimeEq;
+
+use crate::app::Service;
+use crate::caller::{Act, Caller};
+use crate::jobs::wish;
+use crate::keys::{Keys, mac};
+use crate::person::{self, Person};
+use crate::ports::chance;
+use crate::ports::source::Identity;
+use crate::ports::store::{Change, Find, IndexTerm, Loaded, Needs, RecordChange, SealedChange};
+use crate::record::{self, History};
+use crate::refusal::Refusal;
+use crate::requests::facts;
+use crate::requests::field;
+use crate::requests::picture::Picture;
+use crate::seal::DataKey;
+use crate::totp;
+
+/// The kind of record that a code is compared with.
+const KIND: &str = "challenge";
+/// Tries a code has.
+const TRIES: u32 = 5;
+/// Codes that may be asked for before the first has run out.
+const STARTS: u32 = 5;
+/// How long a code holds.
+const LIVES_MS: i64 = 15 * 60_000;
+
+/// A code that was sent, or tries at a one-time password.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Challenge {
+    code: Option<Blind>,
+    tries: u32,
+    starts: u32,
+    since: Timestamp,
+    expires_at: Timestamp,
+}
+
+/// A verification that was started.
+#[derive(Clone, Debug)]
+pub struct Started {
+    /// By which method.
+    pub method: String,
+    /// Until when a code holds.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// What a code came to. A wrong one is counted, so it is an outcome and not a refusal.
+enum Checked {
+    Right,
+    Wrong { left: u32 },
+    Gone,
+    Unknown,
+}
+
+impl Service {
+    /// Starts a verification: for `email`, a code goes to the stated address, whether or not anybody is known by it.
+    pub async fn start_verification(
+        &self,
+        caller: &Caller,
+        id: RequestId,
+        method: &str,
+    ) -> Result<Started, Refusal> {
+        self.may_prove(caller, id).await?;
+        match method {
+            "email" => self.send_code(id).await,
+            "totp" => Ok(Started { method: method.to_owned(), expires_at: None }),
+            _ => Err(Refusal::invalid("method", "is `email` or `totp`")),
+        }
+    }
+
+    /// Checks a code. Five tries; the right one proves intent.
+    pub async fn verify(
+        &self,
+        caller: &Caller,
+        id: RequestId,
+        method: &str,
+        code: &str,
+    ) -> Result<Picture, Refusal> {
+        self.may_prove(caller, id).await?;
+        let digits = match method {
+            "email" => 8,
+            "totp" => 6,
+            _ => return Err(Refusal::invalid("method", "is `email` or `totp`")),
+        };
+        if code.len() != digits || !code.bytes().all(|c| c.is_ascii_digit()) {
+            return Err(Refusal::invalid("code", format!("is {digits} digits")));
+        }
+        let checked = match method {
+            "email" => self.check_code(id, code).await?,
+            _ => self.check_totp(id, code).await?,
+        };
+        match checked {
+            Checked::Wrong { left } => Err(Refusal::WrongCode { left }),
+            Checked::Gone => Err(Refusal::NoChallenge),
+            Checked::Unknown => Err(Refusal::NotEnrolled),
+            Checked::Right => {
+                self.advance_now(id).await;
+                self.read(caller, id).await
+            }
+        }
+    }
+
+    /// Whoever carries the proof in: the subject's own token, or the requester's.
+    async fn may_prove(&self, caller: &Caller, id: RequestId) -> Result<(), Refusal> {
+        match caller {
+            Caller::Subject(own) if *own == id => Ok(()),
+            Caller::Subject(_) => Err(Refusal::NotFound("request")),
+            Caller::Token(holder) => {
+                caller.may(Act::Submit)?;
+                let loaded = self.store.load(Needs { request: Some(id), ..Needs::default() }).await?;
+                let record = loaded.request.ok_or(Refusal::NotFound("request"))?;
+                let own = record::term("requester", holder.person.as_bytes());
+                let history = History::read(&record)?;
+                // A subject's request is proved with the subject's token alone, whoever carried it in.
+                let subjects =
+                    matches!(history.state().dossier().submitted().asking.requester, Requester::Subject);
+                (record.terms.contains(&own) && !subjects).then_some(()).ok_or(Refusal::NotFound("request"))
+            }
+        }
+    }
+
+    async fn send_code(&self, id: RequestId) -> Result<Started, Refusal> {
+        let key = self.data_key(id).await?.ok_or(Refusal::NotFound("request"))?;
+        self.stated(&key, id, "email").await?;
+        let code = new_code(&*self.chance);
+        let sealed = key.seal(&field::code("email"), code.as_bytes(), &*self.chance);
+        let hashed = hash(&self.keys, id, &code);
+        let needs = Needs { request: Some(id), records: vec![need(id, "email")], ..Needs::default() };
+        let (_, expires_at) = self
+            .act(needs, move |loaded| {
+                let history = History::read(loaded.request.as_ref().ok_or(Refusal::NotFound("request"))?)?;
+                if !matches!(history.state(), State::Waiting(_)) {
+                    return Err(Refusal::Rule(countersign_core::request::Refusal::TooLate));
+                }
+                let (before, version) = challenge(loaded)?;
+                let now = loaded.now;
+                let (starts, since) = match before {
+                    Some(before) if now.since_ms(before.since) < LIVES_MS => (before.starts, before.since),
+                    _ => (0, now),
+                };
+                if starts >= STARTS {
+                    return Err(Refusal::TooManyChallenges);
+                }
+                let expires_at = now.plus_ms(LIVES_MS);
+                let next = Challenge { code: Some(hashed), tries: 0, starts: starts + 1, since, expires_at };
+                let change = Change {
+                    records: vec![put(id, "email", &next, version)?],
+                    sealed: vec![SealedChange::Field {
+                        request: id,
+                        field: field::code("email"),
+                        sealed: sealed.clone(),
+                    }],
+                    jobs: vec![wish("mail_code", id.to_string(), now)],
+                    ..Change::default()
+                };
+                Ok((change, expires_at))
+            })
+            .await?;
+        Ok(Started { method: "email".to_owned(), expires_at: Some(expires_at) })
+    }
+
+    async fn check_code(&self, id: RequestId, code: &str) -> Result<Checked, Refusal> {
+        let key = self.data_key(id).await?.ok_or(Refusal::NotFound("request"))?;
+        let identity = self.stated(&key, id, "email").await?;
+        let identity = Committed { value: key.commit_identity(&identity), kind: identity.kind };
+        let tried = hash(&self.keys, id, code);
+        let needs = Needs { request: Some(id), records: vec![need(id, "email")], ..Needs::default() };
+        let (_, checked) = self
+            .act(needs, move |loaded| {
+                let mut history =
+                    History::read(loaded.request.as_ref().ok_or(Refusal::NotFound("request"))?)?;
+                let (Some(standing), version) = challenge(loaded)? else {
+                    return Ok((Change::default(), Checked::Gone));
+                };
+                let Some(code) =
+                    standing.code.filter(|_| standing.tries < TRIES && loaded.now < standing.expires_at)
+                else {
+                    return Ok((Change::default(), Checked::Gone));
+                };
+                if !bool::from(code.as_bytes().ct_eq(tried.as_bytes())) {
+                    return wrong(id, "email", standing, version);
+                }
+                let proof = Proof { method: "email".to_owned(), identity: identity.clone(), at: loaded.now };
+                history.decide(Command::Verify { proof }, loaded.now)?;
+                // Used up: the same code proves nothing twice.
+                let used = Challenge { code: None, ..standing };
+                let change = Change {
+                    request: Some(history.into_change()),
+                    records: vec![put(id, "email", &used, version)?],
+                    jobs: vec![wish("advance", id.to_string(), loaded.now)],
+                    ..Change::default()
+                };
+                Ok((change, Checked::Right))
+            })
+            .await?;
+        Ok(checked)
+    }
+
+    async fn check_totp(&self, id: RequestId, code: &str) -> Result<Checked, Refusal> {
+        let key = self.data_key(id).await?.ok_or(Refusal::NotFound("request"))?;
+        let loaded = self.store.load(Needs { request: Some(id), ..Needs::default() }).await?;
+        let history = History::read(loaded.request.as_ref().ok_or(Refusal::NotFound("request"))?)?;
+        if history.state().dossier().survey().is_none() {
+            return Err(Refusal::Rule(countersign_core::request::Refusal::TooEarly));
+        }
+        let held = facts::subject_blinds(&history);
+        let mut records = vec![need(id, "totp")];
+        records.extend(held.iter().map(|blind| {
+            let term = IndexTerm { name: "identity".to_owned(), value: blind.as_bytes().to_vec() };
+            (person::KIND.to_owned(), Find::Term(term))
+        }));
+        let needs = Needs { request: Some(id), records, ..Needs::default() };
+        let (keys, code, chance) = (self.keys.clone(), code.to_owned(), std::sync::Arc::clone(&self.chance));
+        let (_, checked) = self
+            .act(needs, move |loaded| {
+                let mut history =
+                    History::read(loaded.request.as_ref().ok_or(Refusal::NotFound("request"))?)?;
+                let submitted_at = history.state().dossier().submitted_at();
+                let people = person::loaded(&keys, loaded)?;
+                let (before, version) = challenge(loaded)?;
+                let fresh = Challenge {
+                    code: None,
+                    tries: 0,
+                    starts: 0,
+                    since: loaded.now,
+                    expires_at: loaded.now.plus_ms(LIVES_MS),
+                };
+                let standing = before.filter(|before| loaded.now < before.expires_at).unwrap_or(fresh);
+                if standing.tries >= TRIES {
+                    return Ok((Change::default(), Checked::Gone));
+                }
+                // Enrolled before the request was made, by somebody whom the sources hold as the subject.
+                let enrolled = people.values().filter(|(person, _)| {
+                    person.active && person.totp.as_ref().is_some_and(|totp| totp.enrolled_at < submitted_at)
+                });
+                let mut any = false;
+                for (person, record_version) in enrolled {
+                    any = true;
+                    let Some(next) = totp::accept(person, &code, loaded.now) else { continue };
+                    let Some(identity) = held_identity(person, &history, &key) else { continue };
+                    let proof = Proof { method: "totp".to_owned(), identity, at: loaded.now };
+                    history.decide(Command::Verify { proof }, loaded.now)?;
+                    let change = Change {
+                        request: Some(history.into_change()),
+                        records: vec![next.put(&keys, &*chance, Some(*record_version))?],
+                        jobs: vec![wish("advance", id.to_string(), loaded.now)],
+                        ..Change::default()
+                    };
+                    return Ok((change, Checked::Right));
+                }
+                if any {
+                    wrong(id, "totp", standing, version)
+                } else {
+                    Ok((Change::default(), Checked::Unknown))
+                }
+            })
+            .await?;
+        Ok(checked)
+    }
+
+    async fn stated(&self, key: &DataKey, id: RequestId, kind: &str) -> Result<Identity, Refusal> {
+        let plain = self.field(key, id, field::SUBJECT).await?;
+        let stated: field::Stated =
+            plain.and_then(|plain| serde_json::from_slice(&plain).ok()).unwrap_or_default();
+        let value = stated.get(kind).cloned();
+        value.map(|value| Identity { kind: kind.to_owned(), value }).ok_or_else(|| {
+            Refusal::invalid("method", format!("needs that the request named an `{kind}` of the subject"))
+        })
+    }
+}
+
+/// The identity of a person that the survey holds.
+fn held_identity(person: &Person, history: &History, key: &DataKey) -> Option<Committed> {
+    let survey = history.state().dossier().survey()?;
+    person
+        .identities
+        .iter()
+        .map(|(kind, value)| {
+            let identity = Identity { kind: kind.clone(), value: value.clone() };
+            Committed { value: key.commit_identity(&identity), kind: identity.kind }
+        })
+        .find(|committed| survey.identities.contains(committed))
+}
+
+fn wrong(
+    id: RequestId,
+    method: &str,
+    standing: Challenge,
+    version: u64,
+) -> Result<(Change, Checked), Refusal> {
+    let tries = standing.tries + 1;
+    let next = Challenge { tries, ..standing };
+    let change = Change { records: vec![put(id, method, &next, version)?], ..Change::default() };
+    Ok((change, Checked::Wrong { left: TRIES - tries }))
+}
+
+fn need(id: RequestId, method: &str) -> (String, Find) {
+    (KIND.to_owned(), Find::Id(format!("{id}/{method}")))
+}
+
+fn challenge(loaded: &Loaded) -> Result<(Option<Challenge>, u64), Refusal> {
+    match loaded.of_kind(KIND).next() {
+        Some(record) => Ok((Some(record::read(record)?), record.version)),
+        None => Ok((None, 0)),
+    }
+}
+
+fn put(id: RequestId, method: &str, challenge: &Challenge, version: u64) -> Result<RecordChange, Refusal> {
+    Ok(RecordChange::Put {
+        kind: KIND.to_owned(),
+        id: format!("{id}/{method}"),
+        body: record::bytes(challenge)?,
+        terms: Vec::new(),
+        expires_at: Some(challenge.expires_at.plus_ms(LIVES_MS)),
+        expect: Some(version),
+    })
+}
+
+fn hash(keys: &Keys, id: RequestId, code: &str) -> Blind {
+    Blind::from_bytes(mac(&keys.index, &[b"code", id.as_bytes(), code.as_bytes()]))
+}
+
+/// Eight digits, each as likely as any other.
+fn new_code(chance: &dyn chance::Chance) -> String {
+    loop {
+        let number = u32::from_be_bytes(chance::bytes(chance));
+        // Above the largest multiple of 10^8 some codes would be likelier than others.
+        if number < 4_200_000_000 {
+            return format!("{:08}", number % 100_000_000);
+        }
+    }
+}

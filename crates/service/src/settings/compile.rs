@@ -1,0 +1,63 @@
+//! From files to [`Settings`]: reads, checks names against each other, loads the policies. Tells every mistake
+//! that can be told at once; what rests on something broken is not checked, so that no mistake is told twice.
+
+mod maps;
+mod names;
+mod policies;
+mod settings_file;
+#[cfg(test)]
+mod tests;
+mod timers;
+
+use super::Settings;
+use super::bundle::{Bundle, SETTINGS_FILE};
+use super::mistake::Mistake;
+use super::section::Page;
+use maps::Maps;
+use settings_file::SettingsFile;
+
+impl Settings {
+    /// Checks `bundle` and makes it ready to judge by, as `version`.
+    ///
+    /// # Errors
+    /// Every mistake that was found, sorted by file and line; never empty.
+    pub fn compile(version: u64, bundle: &Bundle) -> Result<Self, Vec<Mistake>> {
+        let mut mistakes = bundle.faults();
+        if !mistakes.is_empty() {
+            return Err(mistakes);
+        }
+        let maps = Maps::read(bundle, &mut mistakes);
+        let page = Page::new(SETTINGS_FILE, bundle.files.get(SETTINGS_FILE).map_or("", String::as_str));
+        let file = SettingsFile::read(&page, &maps);
+        mistakes.extend(page.into_mistakes());
+        let mut warnings = vec![];
+        let policies = file
+            .as_ref()
+            .filter(|it| it.names_are_sound)
+            .and_then(|it| policies::load(bundle, &it.vocabulary, &mut mistakes, &mut warnings));
+        let (Some(file), Some(policies), true) = (file, policies, mistakes.is_empty()) else {
+            mistakes.sort();
+            return Err(mistakes);
+        };
+        Ok(Self {
+            version,
+            hash: bundle.hash(),
+            environment: file.environment,
+            time_zone: file.time_zone,
+            time_zone_name: file.time_zone_name,
+            groups: file.vocabulary.groups.clone(),
+            actions: file.actions,
+            conflicts: file.conflicts,
+            survey_max_age_ms: file.survey_max_age_ms,
+            own_data_after_ms: file.own_data_after_ms,
+            package_days: file.package_days,
+            calendar: file.calendar,
+            maps: maps.into_whole(),
+            schedules: file.schedules,
+            vocabulary: file.vocabulary,
+            policies,
+            warnings,
+            bundle: bundle.clone(),
+        })
+    }
+}

@@ -1,0 +1,74 @@
+//! One-time passwords of an enrolled device: RFC 6238 with SHA-1, six digits, 30 seconds.
+
+use countersign_core::id::PersonId;
+use countersign_core::time::Timestamp;
+use subtle::ConstantTimeEq;
+use totp_rs::{Builder, Secret};
+
+use crate::app::Service;
+use crate::caller::{Act, Caller};
+use crate::person::{self, Person, Totp};
+use crate::ports::chance;
+use crate::ports::store::{Change, Needs};
+use crate::record;
+use crate::refusal::Refusal;
+
+const STEP_S: i64 = 30;
+
+/// What an authenticator app is fed with, shown once.
+pub struct Enrolled {
+    /// In base 32.
+    pub secret: String,
+    /// As `otpauth://totp/…`.
+    pub url: String,
+}
+
+impl Service {
+    /// Enrols a device for a person. Administrators do it for others, everybody for themselves.
+    pub async fn enroll_totp(&self, caller: &Caller, id: PersonId) -> Result<Enrolled, Refusal> {
+        let Caller::Token(holder) = caller else {
+            return Err(Refusal::NotAllowed(Act::ManagePeople.words()));
+        };
+        let own = holder.person == id && holder.service.is_none();
+        if !own {
+            caller.may(Act::ManagePeople)?;
+        }
+        let holder = holder.clone();
+        let secret = Secret::new_stack(chance::bytes::<20>(&*self.chance)).to_base32();
+        let url = format!("otpauth://totp/Countersign:{id}?secret={secret}&issuer=Countersign");
+        let needs = Needs { records: vec![holder.need(), person::need(id)], ..Needs::default() };
+        let (keys, random, new) = (self.keys.clone(), std::sync::Arc::clone(&self.chance), secret.clone());
+        self.act(needs, move |loaded| {
+            holder.recheck(loaded)?;
+            let people = person::loaded(&keys, loaded)?;
+            let (person, version) = people.get(&id).ok_or(Refusal::NotFound("person"))?;
+            let totp = Totp { secret: new.clone(), enrolled_at: loaded.now, last_step: 0 };
+            let enrolled = Person { totp: Some(totp), ..person.clone() };
+            let entry = person::Entry::new(loaded.now, id, "enrolled_totp", None, holder.person);
+            let change = Change {
+                records: vec![enrolled.put(&keys, &*random, Some(*version))?],
+                entries: vec![record::bytes(&entry)?],
+                ..Change::default()
+            };
+            Ok((change, ()))
+        })
+        .await?;
+        Ok(Enrolled { secret, url })
+    }
+}
+
+/// The person after a right code, which is then used up; `None` if it is wrong, or of a step that was used.
+pub(crate) fn accept(person: &Person, code: &str, now: Timestamp) -> Option<Person> {
+    let totp = person.totp.as_ref()?;
+    let secret = Secret::try_from_base32(&totp.secret).ok()?;
+    let generator = Builder::new().with_secret(secret).with_step_duration(STEP_S as u64).build_noncompliant();
+    let current = now.as_millis().div_euclid(1000 * STEP_S);
+    // One step to either side, for clocks that differ.
+    (current - 1..=current + 1)
+        .filter(|step| *step > totp.last_step)
+        .find(|step| {
+            let right = generator.generate((step * STEP_S).unsigned_abs()).to_string();
+            bool::from(right.as_bytes().ct_eq(code.as_bytes()))
+        })
+        .map(|step| Person { totp: Some(Totp { last_step: step, ..totp.clone() }), ..person.clone() })
+}

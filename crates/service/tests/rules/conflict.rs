@@ -1,0 +1,148 @@
+//! Requests beside each other: on one subject, and among those that run.
+
+use std::time::Duration;
+
+use countersign_core::verdict::Missing;
+use countersign_service::ports::store::Status;
+use countersign_service::requests::ask::{Ask, AskedBy};
+
+use crate::fixture::{House, about, replace};
+
+const ANA: &[(&str, &str)] = &[("email", "ana@example.test")];
+
+#[tokio::test]
+async fn erasure_waits_for_the_export_that_was_asked_for_before() {
+    let house = House::new().await;
+    let export = house.ask_attested("export", ANA).await;
+    house.pass(Duration::from_secs(1));
+    let erase = house.ask_attested("erase", ANA).await;
+    house.approve("olga", erase).await;
+    assert_eq!(house.missing(erase).await, [Missing::Conflict { count: 1 }].into());
+    house.service.withdraw(&house.caller("helpdesk").await, export).await.unwrap();
+    house.settle().await;
+    assert_eq!(house.status(erase).await, Status::Completed);
+}
+
+#[tokio::test]
+async fn second_erasure_is_a_duplicate_of_the_first() {
+    let house = House::new().await;
+    let first = house.ask_attested("erase", ANA).await;
+    house.pass(Duration::from_secs(1));
+    let second = house.ask_attested("erase", &[("account", "A-1")]).await;
+    assert_eq!(house.denied(second).await, "duplicate");
+    assert_eq!(house.status(first).await, Status::Waiting);
+}
+
+#[tokio::test]
+async fn request_that_is_proved_late_still_goes_before_those_that_were_asked_for_after_it() {
+    let house = House::new().await;
+    let (first, ana) = house.ask_subject("erase", ANA).await;
+    house.pass(Duration::from_secs(1));
+    let second = house.ask_attested("erase", ANA).await;
+    assert_eq!(house.status(second).await, Status::Waiting);
+    house.prove_email(&ana, first).await;
+    house.settle().await;
+    assert_eq!(house.denied(second).await, "duplicate");
+    assert_eq!(house.status(first).await, Status::Waiting);
+}
+
+#[tokio::test]
+async fn export_after_an_erasure_waits_and_then_finds_nobody() {
+    let house = House::new().await;
+    let erase = house.ask_attested("erase", ANA).await;
+    house.pass(Duration::from_secs(1));
+    let (export, ana) = house.ask_subject("export", ANA).await;
+    house.prove_email(&ana, export).await;
+    assert_eq!(house.missing(export).await, [Missing::Conflict { count: 1 }].into());
+    house.pass(Duration::from_secs(120));
+    house.approve("olga", erase).await;
+    assert_eq!(house.status(erase).await, Status::Completed);
+    assert_eq!(house.denied(export).await, "no_match");
+}
+
+#[tokio::test]
+async fn never_more_than_the_limit_run_and_all_complete() {
+    let house = House::with(|bundle| {
+        replace(
+            bundle,
+            "policies/erase.cedar",
+            "context.running.erase >= 100",
+            "context.running.erase >= 10",
+        );
+    })
+    .await;
+    let mut all = Vec::new();
+    for n in 0..120 {
+        let account = format!("L-{n}");
+        house.shop.add(&account, &[("account", &account)], &[("customer", 1)]);
+        let desk = house.caller("helpdesk").await;
+        let ask = about("erase", &[("account", &account)]);
+        all.push(house.service.submit(&desk, ask).await.unwrap().picture.row.id);
+    }
+    house.settle().await;
+    house.shop.inside().switches.slow_ms = 5;
+    for id in &all {
+        house.vote("olga", *id, true).await.unwrap();
+    }
+    let store = house.store.clone();
+    let watching = tokio::spawn(async move {
+        use countersign_service::ports::store::Store;
+        let mut most = 0;
+        loop {
+            let tally = store.tally().await.unwrap();
+            let of = |wanted: fn(Status) -> bool| -> u64 {
+                let those = tally.iter().filter(|(action, status, _)| action == "erase" && wanted(*status));
+                those.map(|(_, _, count)| count).sum()
+            };
+            most = most.max(of(Status::holds_place));
+            if of(|status| status == Status::Completed) == 120 {
+                return most;
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    });
+    house.settle().await;
+    let most = tokio::time::timeout(Duration::from_secs(5), watching).await.expect("all complete").unwrap();
+    assert_eq!(most, 10, "the limit is reached and never passed");
+}
+
+#[tokio::test]
+async fn freed_place_goes_past_the_oldest_that_waits_for_something_else() {
+    let house = House::with(|bundle| {
+        replace(bundle, "policies/erase.cedar", "context.running.erase >= 100", "context.running.erase >= 2");
+        replace(bundle, "policies/erase.cedar", "(principal is Staff ||", "(principal is Subject ||");
+        let narrow = "@id(\"erase.subjects-one\")\nforbid (principal is Subject, action == Action::\"erase\", \
+                      resource) when { context.running.erase >= 1 };";
+        bundle.files.insert("policies/narrow.cedar".to_owned(), narrow.to_owned());
+    })
+    .await;
+    // Two in the way get stuck and keep their places.
+    house.shop.inside().switches.refuses = true;
+    let mut stuck = Vec::new();
+    for account in ["A-3", "A-4"] {
+        let id = house.ask_attested("erase", &[("account", account)]).await;
+        house.approve("olga", id).await;
+        assert_eq!(house.status(id).await, Status::Stuck);
+        stuck.push(id);
+    }
+    house.shop.inside().switches.refuses = false;
+
+    house.pass(Duration::from_secs(1));
+    let desk = house.caller("helpdesk").await;
+    let ask = Ask { by: AskedBy::Subject, ..about("erase", ANA) };
+    let oldest = house.service.submit(&desk, ask).await.unwrap().picture.row.id;
+    house.settle().await;
+    house.pass(Duration::from_secs(1));
+    let young = house.ask_attested("erase", &[("account", "A-2")]).await;
+    house.approve("olga", oldest).await;
+    house.approve("olga", young).await;
+    let full = Missing::Capacity { action: "erase".to_owned(), below: 2, now: 2 };
+    assert_eq!(house.missing(young).await, [full].into());
+    house.hold("case-9", "ana@example.test").await;
+    house.settle().await;
+
+    house.service.abandon(&house.caller("otto").await, stuck[0], None).await.unwrap();
+    house.settle().await;
+    assert_eq!(house.status(oldest).await, Status::Waiting);
+    assert_eq!(house.status(young).await, Status::Completed);
+}

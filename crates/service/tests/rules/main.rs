@@ -1,0 +1,13 @@
+//! The rules of the service, each a sentence, held against the embedded store, sources in memory and a clock in the
+//! hand. It knows nothing of doors and real sources.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, unreachable_pub)]
+
+mod code;
+mod conflict;
+mod fixture;
+mod govern;
+mod life;
+mod record;
+mod run;
+mod secret;
+mod speak;
