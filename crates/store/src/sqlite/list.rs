@@ -1,0 +1,139 @@
+//! Lists of requests. Each question is answered from the one index that gives it in order; it never reads the
+//! table through, and never sorts more than it shows (the expiring, who are few, excepted).
+
+use std::cmp::Ordering;
+
+use countersign_service::ports::store::{Query, Row, Status};
+use rusqlite::types::Value;
+use rusqlite::{Connection, params_from_iter};
+
+use super::request::{COLUMNS, row_of};
+use crate::fault::Fault;
+
+/// The rows that `query` asks for.
+pub(super) fn list(db: &Connection, query: &Query) -> Result<Vec<Row>, Fault> {
+    let mut found = Vec::new();
+    let questions = questions(query);
+    for question in &questions {
+        let mut find = db.prepare_cached(&question.sql)?;
+        let mut rows = find.query(params_from_iter(&question.values))?;
+        while let Some(row) = rows.next()? {
+            found.push(row_of(row)?);
+        }
+    }
+    if questions.len() > 1 {
+        found.sort_unstable_by(|one, other| order(query, one, other));
+        found.truncate(query.limit as usize);
+    }
+    Ok(found)
+}
+
+fn order(query: &Query, one: &Row, other: &Row) -> Ordering {
+    let ascending = (one.submitted_at, one.id).cmp(&(other.submitted_at, other.id));
+    if query.oldest_first { ascending } else { ascending.reverse() }
+}
+
+/// One statement and its values.
+pub(super) struct Question {
+    pub(super) sql: String,
+    values: Vec<Value>,
+}
+
+impl Question {
+    fn value(&mut self, value: impl Into<Value>) -> String {
+        self.values.push(value.into());
+        format!("?{}", self.values.len())
+    }
+
+    fn and(&mut self, condition: &str) {
+        self.sql.push_str(if self.sql.contains(" where ") { " and " } else { " where " });
+        self.sql.push_str(condition);
+    }
+}
+
+/// What is asked of the database: one statement, or one for each state when only an index by state helps.
+pub(super) fn questions(query: &Query) -> Vec<Question> {
+    if !query.terms.is_empty() {
+        return vec![by_terms(query)];
+    }
+    if query.expires_by.is_some() {
+        return vec![by_expiry(query)];
+    }
+    let statuses = if query.statuses.is_empty() { &Status::ALL[..] } else { &query.statuses[..] };
+    let mut once: Vec<Status> = statuses.to_vec();
+    once.sort_unstable();
+    once.dedup();
+    once.into_iter().map(|status| by_status(query, status)).collect()
+}
+
+fn by_status(query: &Query, status: Status) -> Question {
+    let index = if query.action.is_some() { "request_by_action" } else { "request_by_status" };
+    let mut question = from(&format!("request r indexed by {index}"));
+    action(&mut question, query);
+    let status = question.value(status.name().to_owned());
+    question.and(&format!("r.status = {status}"));
+    end(question, query, "r.submitted_at", "r.id")
+}
+
+fn by_expiry(query: &Query) -> Question {
+    let mut question = from("request r indexed by request_expiring");
+    conditions(&mut question, query);
+    end(question, query, "r.submitted_at", "r.id")
+}
+
+fn by_terms(query: &Query) -> Question {
+    // `cross join` keeps this order: the first term leads, as it comes in the order of the list.
+    let mut question = from("request_term t cross join request r on r.id = t.request");
+    for (place, term) in query.terms.iter().enumerate() {
+        let name = question.value(term.name.clone());
+        let value = question.value(term.value.clone());
+        if place == 0 {
+            question.and(&format!("t.name = {name} and t.value = {value}"));
+        } else {
+            question.and(&format!(
+                "exists (select 1 from request_term o where o.name = {name} and o.value = {value} \
+                 and o.submitted_at = t.submitted_at and o.request = t.request)"
+            ));
+        }
+    }
+    conditions(&mut question, query);
+    end(question, query, "t.submitted_at", "t.request")
+}
+
+fn from(tables: &str) -> Question {
+    Question { sql: format!("select {COLUMNS} from {tables}"), values: Vec::new() }
+}
+
+fn conditions(question: &mut Question, query: &Query) {
+    action(question, query);
+    if !query.statuses.is_empty() {
+        let names: Vec<_> = query.statuses.iter().map(|s| question.value(s.name().to_owned())).collect();
+        question.and(&format!("r.status in ({})", names.join(", ")));
+    }
+    if let Some(moment) = query.expires_by {
+        let moment = question.value(moment.as_millis());
+        question.and(&format!("r.expires_at <= {moment}"));
+    }
+}
+
+fn action(question: &mut Question, query: &Query) {
+    if let Some(action) = &query.action {
+        let action = question.value(action.clone());
+        question.and(&format!("r.action = {action}"));
+    }
+}
+
+fn end(mut question: Question, query: &Query, moment: &str, id: &str) -> Question {
+    let (after, direction) = if query.oldest_first { (">", "asc") } else { ("<", "desc") };
+    if let Some((at, request)) = query.after {
+        let at = question.value(at.as_millis());
+        let request = question.value(request.as_bytes().to_vec());
+        question.and(&format!("({moment}, {id}) {after} ({at}, {request})"));
+    }
+    let limit = question.value(i64::from(query.limit));
+    question.sql.push_str(&format!(" order by {moment} {direction}, {id} {direction} limit {limit}"));
+    question
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,55 @@
+//! The plans of lists: no question reads the table through, and none but those for the few that expire sorts.
+#![allow(clippy::unwrap_used)]
+
+use countersign_core::id::RequestId;
+use countersign_core::time::Timestamp;
+use countersign_service::ports::store::IndexTerm;
+
+use super::*;
+use crate::sqlite::migrate::migrate;
+
+fn plan(db: &Connection, question: &Question) -> Vec<String> {
+    let mut explain = db.prepare(&format!("explain query plan {}", question.sql)).unwrap();
+    explain
+        .query_map(params_from_iter(&question.values), |row| row.get(3))
+        .unwrap()
+        .collect::<Result<_, _>>()
+        .unwrap()
+}
+
+#[test]
+fn every_list_is_read_from_an_index_in_its_order() {
+    let mut db = Connection::open_in_memory().unwrap();
+    migrate(&mut db, Timestamp::from_millis(0)).unwrap();
+    let term = |name: &str| IndexTerm { name: name.to_owned(), value: vec![1] };
+    let after = Some((Timestamp::from_millis(9), RequestId::from_bytes([9; 16])));
+    let mut seen = 0;
+    for statuses in [vec![], vec![Status::Waiting], vec![Status::Waiting, Status::Stuck]] {
+        for action in [None, Some("erase".to_owned())] {
+            for terms in [vec![], vec![term("root")], vec![term("waiting"), term("voter")]] {
+                for expires_by in [None, Some(Timestamp::from_millis(5))] {
+                    for (oldest_first, after) in [(true, None), (false, None), (true, after), (false, after)]
+                    {
+                        let query = Query {
+                            statuses: statuses.clone(),
+                            action: action.clone(),
+                            terms: terms.clone(),
+                            expires_by,
+                            oldest_first,
+                            after,
+                            limit: 50,
+                        };
+                        for question in questions(&query) {
+                            let plan = plan(&db, &question).join("\n");
+                            assert!(!plan.contains("SCAN"), "{query:?}\n{plan}");
+                            let few = terms.is_empty() && expires_by.is_some();
+                            assert!(few || !plan.contains("TEMP B-TREE"), "{query:?}\n{plan}");
+                            seen += 1;
+                        }
+                    }
+                }
+            }
+        }
+    }
+    assert!(seen > 200);
+}
