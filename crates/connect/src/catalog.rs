@@ -1,0 +1,113 @@
+//! What a source says of its own tables. Filled by each engine; it must not know any map.
+
+use std::collections::BTreeMap;
+
+/// The tables of a source and their foreign keys.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Catalog {
+    pub(crate) tables: BTreeMap<String, Table>,
+    pub(crate) keys: Vec<ForeignKey>,
+}
+
+/// A table.
+#[derive(Clone, Debug)]
+pub(crate) struct Table {
+    /// As maps name it.
+    pub(crate) name: String,
+    /// As statements name it: quoted and qualified.
+    pub(crate) quoted: String,
+    pub(crate) columns: Vec<Column>,
+    /// In order; empty if there is none.
+    pub(crate) primary_key: Vec<String>,
+    /// Columns that together name one row and are never NULL; may be a hidden one. Empty if there are none.
+    pub(crate) row_id: Vec<String>,
+    /// Column lists of unique indexes, the primary key's too.
+    pub(crate) uniques: Vec<Vec<String>>,
+    /// Column lists of indexes without a condition.
+    pub(crate) indexes: Vec<Vec<String>>,
+    pub(crate) triggers: Vec<String>,
+    /// Whether some rows are hidden from us.
+    pub(crate) hides_rows: bool,
+}
+
+/// A column.
+#[derive(Clone, Debug)]
+pub(crate) struct Column {
+    pub(crate) name: String,
+    /// As the engine writes it: `integer`, `character varying(60)`.
+    pub(crate) type_name: String,
+    pub(crate) kind: Kind,
+    pub(crate) nullable: bool,
+    /// Computed from other columns.
+    pub(crate) generated: bool,
+}
+
+/// What kind of values a column has, as far as it matters here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Bool,
+    Int,
+    Real,
+    Text,
+    Bytes,
+    Json,
+    Time,
+    /// Numerics, enums, arrays; in SQLite also columns without a type.
+    Other,
+}
+
+/// A foreign key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ForeignKey {
+    /// As statements name the constraint; empty where it has no name.
+    pub(crate) quoted: String,
+    pub(crate) child: String,
+    pub(crate) parent: String,
+    /// Pairs of the child's and the parent's column, sorted.
+    pub(crate) on: Vec<(String, String)>,
+    pub(crate) on_delete: OnDelete,
+    pub(crate) deferrable: bool,
+}
+
+/// What the database does to rows that point to a deleted row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OnDelete {
+    NoAction,
+    Restrict,
+    Cascade,
+    SetNull,
+    SetDefault,
+}
+
+impl Table {
+    pub(crate) fn column(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|it| it.name == name)
+    }
+
+    /// Whether `columns`, in any order, are the first columns of an index.
+    pub(crate) fn is_indexed(&self, columns: &[&str]) -> bool {
+        self.indexes.iter().any(|index| {
+            index.len() >= columns.len() && index[..columns.len()].iter().all(|it| columns.contains(&&**it))
+        })
+    }
+
+    /// Whether no two rows have the same values in `columns`.
+    pub(crate) fn is_unique(&self, columns: &[&str]) -> bool {
+        self.uniques
+            .iter()
+            .any(|unique| !unique.is_empty() && unique.iter().all(|it| columns.contains(&&**it)))
+    }
+}
+
+impl ForeignKey {
+    /// The columns of the child that may be NULL: emptying one of them unties the row.
+    pub(crate) fn emptiable<'a>(&'a self, catalog: &'a Catalog) -> Vec<&'a str> {
+        let Some(child) = catalog.tables.get(&self.child) else { return vec![] };
+        let own = self.on.iter().map(|(own, _)| &**own);
+        own.filter(|it| child.column(it).is_some_and(|it| it.nullable && !it.generated)).collect()
+    }
+
+    pub(crate) fn columns(&self) -> Vec<&str> {
+        self.on.iter().map(|(own, _)| &**own).collect()
+    }
+}

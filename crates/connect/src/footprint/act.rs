@@ -1,0 +1,147 @@
+//! The statements of an erasure, in order. The collected rows must be there as temporary tables.
+
+use super::{Footprint, Node, reach_name, tuple};
+use crate::sql::{Sql, quote};
+
+/// One statement of an erasure.
+pub(crate) struct Act {
+    pub(crate) sql: Sql,
+    /// How many rows the statement may touch at most; `None` if that was not counted.
+    pub(crate) lines: Option<Vec<usize>>,
+}
+
+impl<'a> Footprint<'a> {
+    /// Waits for, and locks, rows that may have several owners, before owners are counted.
+    pub(crate) fn lock_shared(&self, i: usize) -> Option<Sql> {
+        let node = &self.nodes[i];
+        if node.stay_line.is_none() || !self.dialect.locks_rows() {
+            return None;
+        }
+        let mut sql = Sql::new(self.dialect);
+        sql.push(&format!(
+            "SELECT 1 FROM {} AS x WHERE {} FOR UPDATE",
+            node.table.quoted,
+            self.row_in_any(node, "x")
+        ));
+        Some(sql)
+    }
+
+    /// Everything that changes or removes rows.
+    pub(crate) fn acts(&self) -> Vec<Act> {
+        let mut acts = vec![];
+        for constraint in &self.ties.deferred {
+            let mut sql = Sql::new(self.dialect);
+            sql.push(&format!("SET CONSTRAINTS {constraint} DEFERRED"));
+            acts.push(Act { sql, lines: None });
+        }
+        for (i, node) in self.nodes.iter().enumerate() {
+            self.clear(i, node, &mut acts);
+            self.untie(i, node, &mut acts);
+        }
+        for hook in &self.ties.hooks {
+            let (node, parent) = (&self.nodes[hook.child], &self.nodes[hook.parent]);
+            let own = tuple(hook.on.iter().map(|(own, _)| format!("x.{}", quote(own))));
+            let theirs =
+                hook.on.iter().map(|(_, other)| parent.carried_as(other)).collect::<Vec<_>>().join(", ");
+            let lines = super::numbers(&self.deleting(parent));
+            let reached = reach_name(hook.parent);
+            let condition = format!("{own} IN (SELECT {theirs} FROM {reached} WHERE rule IN ({lines}))");
+            acts.push(self.empty(node, &hook.empties, &condition));
+        }
+        for group in &self.ties.order {
+            self.delete(group, &mut acts);
+        }
+        acts
+    }
+
+    fn clear(&self, i: usize, node: &Node<'a>, acts: &mut Vec<Act>) {
+        for (line, rule) in self.clearing(node) {
+            let mut sql = Sql::new(self.dialect);
+            sql.push(&format!("UPDATE {} AS x SET ", node.table.quoted));
+            let mut comma = "";
+            for name in &rule.empty {
+                sql.push(&format!("{comma}{} = NULL", quote(name)));
+                comma = ", ";
+            }
+            for (name, replacement) in &rule.replace {
+                let Some(column) = node.column(name) else { continue };
+                let value = self.replacement(node, column, replacement, "x", &mut sql);
+                sql.push(&format!("{comma}{} = {value}", quote(name)));
+                comma = ", ";
+            }
+            sql.push(" WHERE ").push(&self.treated(i, "x", &[line]));
+            acts.push(Act { sql, lines: Some(vec![line]) });
+        }
+    }
+
+    /// Other people's pointers, and those of rows that stay for others.
+    fn untie(&self, i: usize, node: &Node<'a>, acts: &mut Vec<Act>) {
+        for detach in &node.detaches {
+            acts.push(self.empty(node, &detach.empties, &self.detaches(node, detach, "x")));
+        }
+        let Some(stay) = node.stay_line else { return };
+        let stays = self.row_of(i, node, "x", Some(&[stay]));
+        for way in &node.ways {
+            let super::Lead::Key(on) = &way.lead else { continue };
+            let parent = &self.nodes[way.origin].table.name;
+            let keys = self.catalog.keys.iter();
+            let Some(key) =
+                keys.clone().find(|it| it.child == node.table.name && it.parent == *parent && it.on == *on)
+            else {
+                continue;
+            };
+            let empties: Vec<String> = key.emptiable(self.catalog).into_iter().map(str::to_owned).collect();
+            if !empties.is_empty() {
+                let leads = self.leads(node, way.origin, &way.lead, "x", None);
+                acts.push(self.empty(node, &empties, &format!("{stays} AND {leads}")));
+            }
+        }
+        if self.dialect.locks_rows()
+            && let Some(column) = node.table.columns.iter().find(|it| !it.generated)
+        {
+            // Writing the row, and not only locking it, makes a second owner's erasure that counted before us fail
+            // and count again; otherwise each would leave the row to the other.
+            let (table, column) = (&node.table.quoted, quote(&column.name));
+            let mut sql = Sql::new(self.dialect);
+            sql.push(&format!("UPDATE {table} AS x SET {column} = {column} WHERE {stays}"));
+            acts.push(Act { sql, lines: None });
+        }
+    }
+
+    fn empty(&self, node: &Node<'a>, columns: &[String], condition: &str) -> Act {
+        let columns = columns.iter().map(|it| format!("{} = NULL", quote(it))).collect::<Vec<_>>().join(", ");
+        let mut sql = Sql::new(self.dialect);
+        sql.push(&format!("UPDATE {} AS x SET {columns} WHERE {condition}", node.table.quoted));
+        Act { sql, lines: None }
+    }
+
+    fn delete(&self, group: &[usize], acts: &mut Vec<Act>) {
+        let statement = |i: usize| {
+            let node = &self.nodes[i];
+            let lines = self.deleting(node);
+            let condition = self.treated(i, "x", &lines);
+            (format!("DELETE FROM {} AS x WHERE {condition}", node.table.quoted), lines)
+        };
+        if let [_] = group
+            && let Some(i) = group.first()
+        {
+            let (text, lines) = statement(*i);
+            let mut sql = Sql::new(self.dialect);
+            sql.push(&text);
+            acts.push(Act { sql, lines: Some(lines) });
+            return;
+        }
+        if self.dialect.defers_everything() {
+            group.iter().for_each(|i| self.delete(&[*i], acts));
+            return;
+        }
+        // A ring of keys that can neither be emptied nor wait: they are checked at the end of one statement.
+        let mut sql = Sql::new(self.dialect);
+        for (n, i) in group.iter().enumerate() {
+            sql.push(if n == 0 { "WITH " } else { ", " });
+            sql.push(&format!("d{n} AS ({} RETURNING 1)", statement(*i).0));
+        }
+        sql.push(" SELECT 1");
+        acts.push(Act { sql, lines: None });
+    }
+}

@@ -1,0 +1,215 @@
+//! What does not fit between a map and its source: names that are not there, columns that cannot be emptied,
+//! paths without an index, things that act beyond the plan.
+
+use countersign_core::plan::Treatment;
+use countersign_service::settings::datamap::{DataMap, Link, Part, Replacement, Rule, Way};
+use countersign_service::settings::did_you_mean;
+
+use super::build::Findings;
+use super::{Effect, Footprint, Lead, Node};
+use crate::catalog::{Catalog, Column, OnDelete, Table};
+
+/// The table of this name, or an error with a suggestion.
+pub(crate) fn table<'a>(name: &str, catalog: &'a Catalog, findings: &mut Findings) -> Option<&'a Table> {
+    let found = catalog.tables.get(name);
+    if found.is_none() {
+        let advice = did_you_mean(name, catalog.tables.keys().map(String::as_str));
+        findings.error(format!("there is no table `{name}` in the source{}", behind(&advice)));
+    }
+    found
+}
+
+/// The column of this name, or an error with a suggestion.
+pub(crate) fn column<'a>(table: &'a Table, name: &str, findings: &mut Findings) -> Option<&'a Column> {
+    let found = table.column(name);
+    if found.is_none() {
+        let advice = did_you_mean(name, table.columns.iter().map(|it| &*it.name));
+        findings.error(format!("`{}` has no column `{name}`{}", table.name, behind(&advice)));
+    }
+    found
+}
+
+fn behind(advice: &str) -> String {
+    if advice.is_empty() { String::new() } else { format!("; {advice}") }
+}
+
+/// Every name of the map.
+pub(crate) fn names(map: &DataMap, catalog: &Catalog, findings: &mut Findings) {
+    for root in &map.roots {
+        let Some(table) = table(&root.table, catalog, findings) else { continue };
+        let columns: Vec<&String> = root
+            .key
+            .iter()
+            .chain(root.identities.values().map(|it| &it.column))
+            .chain(root.attributes.values().map(|it| &it.column))
+            .chain(&root.never_disclose)
+            .collect();
+        for name in columns {
+            column(table, name, findings);
+        }
+        let key: Vec<&str> = root.key.iter().map(String::as_str).collect();
+        if !table.is_unique(&key) {
+            findings.error(format!(
+                "`{}`: `{}` is not unique, so it names no subject",
+                table.name,
+                key.join(", ")
+            ));
+        }
+        rule(table, &root.rule, &root.key, findings);
+        root.ways.iter().for_each(|it| way(table, it, catalog, findings));
+    }
+    for mapped in &map.tables {
+        let Some(table) = table(&mapped.name, catalog, findings) else { continue };
+        for name in &mapped.never_disclose {
+            column(table, name, findings);
+        }
+        mapped.ways.iter().for_each(|it| way(table, it, catalog, findings));
+    }
+}
+
+fn way(own: &Table, way: &Way, catalog: &Catalog, findings: &mut Findings) {
+    for name in way.only.iter().flatten() {
+        column(own, name, findings);
+    }
+    rule(own, &way.rule, &own.primary_key, findings);
+    match &way.link {
+        Link::Key { from, on } => {
+            let other = catalog.tables.get(from);
+            for (mine, theirs) in on {
+                column(own, mine, findings);
+                other.and_then(|it| column(it, theirs, findings));
+            }
+        }
+        Link::Value { root, column: name, equals, .. } => {
+            column(own, name, findings);
+            if let Some(other) = catalog.tables.get(root) {
+                for name in equals.columns() {
+                    column(other, name, findings);
+                }
+            }
+        }
+    }
+}
+
+/// Whether columns can be cleared as a rule says.
+fn rule(table: &Table, rule: &Rule, key: &[String], findings: &mut Findings) {
+    for name in &rule.empty {
+        let Some(column) = column(table, name, findings) else { continue };
+        if !column.nullable {
+            findings.error(format!(
+                "`{}`.`{name}` may not be NULL; give it a value under `replace` instead of `empty`",
+                table.name
+            ));
+        }
+    }
+    for (name, replacement) in &rule.replace {
+        if column(table, name, findings).is_none() {
+            continue;
+        }
+        let Replacement::Text(template) = replacement else { continue };
+        for part in &template.0 {
+            if let Part::Column(name) = part
+                && name != "key"
+            {
+                column(table, name, findings);
+            }
+        }
+        let constant = template.columns().next().is_none();
+        if constant && table.is_unique(&[name]) {
+            findings.error(format!(
+                "`{}`.`{name}` is unique, so that one value does not do for everybody; put `{{key}}` into it",
+                table.name
+            ));
+        }
+    }
+    for name in rule.empty.iter().chain(rule.replace.keys()) {
+        if table.column(name).is_some_and(|it| it.generated) {
+            findings.error(format!("`{}`.`{name}` is computed and cannot be cleared", table.name));
+        }
+        if key.contains(name) {
+            findings.error(format!("`{}`.`{name}` is part of the key and cannot be cleared", table.name));
+        }
+    }
+}
+
+/// What will hurt, and what cannot work, once all names are known.
+pub(crate) fn fit(footprint: &Footprint<'_>, findings: &mut Findings) {
+    for node in &footprint.nodes {
+        let name = &node.table.name;
+        if node.table.row_id.is_empty() && (node.mixes() || hooked(footprint, node)) {
+            findings.error(format!(
+                "`{name}` has no primary key, and its rows must be told apart one by one; add one, or leave one way"
+            ));
+        }
+        if node.table.hides_rows {
+            findings
+                .error(format!("`{name}`: row-level security hides rows from this role; give it BYPASSRLS"));
+        }
+        for trigger in &node.table.triggers {
+            findings.warning(format!("`{name}`: the trigger `{trigger}` acts beyond the plan"));
+        }
+        for (lead, way) in node
+            .ways
+            .iter()
+            .map(|it| (&it.lead, Some(it.way)))
+            .chain(node.detaches.iter().map(|it| (&it.lead, None)))
+        {
+            let columns: Vec<&str> = match lead {
+                Lead::Key(on) => on.iter().map(|(own, _)| &**own).collect(),
+                Lead::Value(column, _) => vec![column],
+            };
+            if !node.table.is_indexed(&columns) && !node.table.is_unique(&columns) {
+                findings.warning(format!(
+                    "`{name}`: no index on `{}`, so every look reads the whole table",
+                    columns.join(", ")
+                ));
+            }
+            // A row with a legal basis is not deleted; but its row of origin may be, and then nothing says whose
+            // it was.
+            if let Some(way) = way
+                && way.rule.treatment == Treatment::Keep
+                && way.rule.until.is_none()
+            {
+                findings.note(format!("`{name}` is kept without an end; say `until` when"));
+            }
+        }
+    }
+    keys(footprint, findings);
+}
+
+fn hooked(footprint: &Footprint<'_>, node: &Node<'_>) -> bool {
+    let hooks = &footprint.ties.hooks;
+    !node.ways.is_empty() && hooks.iter().any(|it| footprint.nodes[it.child].table.name == node.table.name)
+}
+
+/// Foreign keys around the map's tables.
+fn keys(footprint: &Footprint<'_>, findings: &mut Findings) {
+    let node = |table: &str| footprint.nodes.iter().find(|it| it.table.name == *table);
+    for key in &footprint.catalog.keys {
+        let Some(parent) = node(&key.parent) else { continue };
+        let deletes = parent.own_lines().any(|it| matches!(footprint.effects[it], Effect::Delete));
+        let child = footprint.catalog.tables.get(&key.child);
+        let columns = key.columns();
+        if deletes && child.is_some_and(|it| !it.is_indexed(&columns)) {
+            findings.warning(format!(
+                "`{}`: no index on `{}`, so every deletion in `{}` reads the whole table",
+                key.child,
+                columns.join(", "),
+                key.parent
+            ));
+        }
+        if deletes && matches!(key.on_delete, OnDelete::Cascade | OnDelete::SetNull | OnDelete::SetDefault) {
+            findings.warning(format!(
+                "`{}`: the database itself acts on rows that point along `{}` to a deleted row",
+                key.child,
+                super::build::key_name(&key.parent, &key.on)
+            ));
+        }
+        if !deletes && node(&key.child).is_none() {
+            findings.warning(format!(
+                "`{}` points to `{}` and is not in the map: are its rows really nobody's?",
+                key.child, key.parent
+            ));
+        }
+    }
+}

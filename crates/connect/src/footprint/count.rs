@@ -1,0 +1,141 @@
+//! Counting: what would be done, and what is left of it. One statement each.
+
+use countersign_core::plan::Counts;
+
+use super::reach::Start;
+use super::{Effect, Footprint, Node, reach_name};
+use crate::sql::Sql;
+
+impl<'a> Footprint<'a> {
+    /// `line, rows` for lines that have rows. The collected rows must be there: see [`Footprint::with_reached`].
+    pub(crate) fn count(&self, sql: &mut Sql) {
+        let mut first = true;
+        let mut arm = |sql: &mut Sql, text: String| {
+            sql.push(if first { "" } else { " UNION ALL " }).push(&text);
+            first = false;
+        };
+        for (i, node) in self.nodes.iter().enumerate() {
+            if node.held {
+                arm(sql, format!("SELECT rule AS line, count(*) AS n FROM {} GROUP BY rule", reach_name(i)));
+            } else if let Some(way) = node.ways.first() {
+                let leads = self.leads(node, way.origin, &way.lead, "x", None);
+                let line = way.line;
+                arm(
+                    sql,
+                    format!(
+                        "SELECT {line} AS line, count(*) AS n FROM {} AS x WHERE {leads}",
+                        node.table.quoted
+                    ),
+                );
+            }
+            self.count_detaches(i, node, sql, &mut arm);
+        }
+    }
+
+    fn count_detaches(
+        &self,
+        i: usize,
+        node: &Node<'a>,
+        sql: &mut Sql,
+        arm: &mut impl FnMut(&mut Sql, String),
+    ) {
+        for (n, detach) in node.detaches.iter().enumerate() {
+            let mut text = format!(
+                "SELECT {} AS line, count(*) AS n FROM {} AS x WHERE {}",
+                detach.line,
+                node.table.quoted,
+                self.detaches(node, detach, "x")
+            );
+            // The subject's own rows have their line already; so have rows of an earlier detach.
+            if node.held && !node.table.row_id.is_empty() {
+                text += &format!(" AND ({}) IS NOT TRUE", self.row_of(i, node, "x", None));
+            }
+            for earlier in &node.detaches[..n] {
+                text += &format!(" AND ({}) IS NOT TRUE", self.detaches(node, earlier, "x"));
+            }
+            arm(sql, text);
+        }
+    }
+
+    /// The condition that a row called `alias` was collected, with one of `lines` if they are given.
+    pub(crate) fn row_of(&self, i: usize, node: &Node<'a>, alias: &str, lines: Option<&[usize]>) -> String {
+        let ids = (0..node.table.row_id.len()).map(|r| format!("r{r}")).collect::<Vec<_>>().join(", ");
+        let only = lines.map_or_else(String::new, |it| format!(" AND rule IN ({})", super::numbers(it)));
+        format!("{} IN (SELECT {ids} FROM {} WHERE r0 IS NOT NULL{only})", node.row_id(alias), reach_name(i))
+    }
+
+    /// The condition that a row called `alias` is treated as one of `lines` says.
+    pub(crate) fn treated(&self, i: usize, alias: &str, lines: &[usize]) -> String {
+        let node = &self.nodes[i];
+        match &*node.ways {
+            _ if node.held && !node.table.row_id.is_empty() => self.row_of(i, node, alias, Some(lines)),
+            [way] => self.leads(node, way.origin, &way.lead, alias, None),
+            _ => "1 = 0".to_owned(),
+        }
+    }
+
+    /// `line, rows` for what is still to be done: rows that are there and should be gone, are not cleared, or still
+    /// point to the subject. Within the erasing transaction, or in a look afterwards.
+    pub(crate) fn left(&self, starts: Option<&[Start]>, sql: &mut Sql) {
+        let mut first = true;
+        let mut begin = |sql: &mut Sql, node: &Node<'a>, line: usize| {
+            let union = if first { "" } else { " UNION ALL " };
+            sql.push(&format!(
+                "{union}SELECT {line} AS line, count(*) AS n FROM {} AS x WHERE ",
+                node.table.quoted
+            ));
+            first = false;
+        };
+        for (i, node) in self.nodes.iter().enumerate() {
+            for line in node.own_lines() {
+                let effect = self.effects[line];
+                if !matches!(effect, Effect::Delete | Effect::Clear(_)) {
+                    continue;
+                }
+                begin(sql, node, line);
+                match (node.root, starts) {
+                    (Some(root), Some(starts)) => {
+                        let mine: Vec<&Start> = starts.iter().filter(|it| it.table == root.table).collect();
+                        self.keyed(node, root, "x", &mine, sql);
+                    }
+                    _ => drop(sql.push(&self.treated(i, "x", &[line]))),
+                }
+                if let Effect::Clear(rule) = effect {
+                    sql.push(" AND NOT ");
+                    self.cleared(node, rule, "x", sql);
+                }
+            }
+            for detach in &node.detaches {
+                begin(sql, node, detach.line);
+                sql.push(&self.detaches(node, detach, "x"));
+            }
+        }
+    }
+
+    /// Lines as rows per table.
+    pub(crate) fn counts(&self, source: &str, lines: &[(usize, u64)]) -> Counts {
+        let mut counts = Counts::default();
+        // Every table of the plan is there, also with no row: what a ceiling does not know it does not allow.
+        for line in &self.lines {
+            counts.add(source, &line.table, 0);
+        }
+        for (line, rows) in lines {
+            if let Some(line) = self.lines.get(*line) {
+                counts.add(source, &line.table, *rows);
+            }
+        }
+        counts
+    }
+
+    /// The same without rows that nothing happens to.
+    pub(crate) fn touched(&self, source: &str, lines: &[(usize, u64)]) -> Counts {
+        let mut counts = Counts::default();
+        for (line, rows) in lines.iter().filter(|(_, rows)| *rows > 0) {
+            match (self.effects.get(*line), self.lines.get(*line)) {
+                (Some(Effect::Keep | Effect::Stay), _) | (_, None) => {}
+                (_, Some(line)) => counts.add(source, &line.table, *rows),
+            }
+        }
+        counts
+    }
+}

@@ -1,0 +1,192 @@
+//! From identities to root rows, and from root rows to what the source holds of them.
+
+use countersign_service::ports::source::{AttributeValue, Identity, Match, RootKey};
+use countersign_service::settings::datamap::{AttributeKind, Compare, Root};
+
+use super::Footprint;
+use super::reach::Start;
+use crate::catalog::{Column, Kind};
+use crate::sql::{Param, Sql, quote};
+
+/// The most rows that a resolution returns.
+pub(crate) const MOST_MATCHES: usize = 100;
+
+impl<'a> Footprint<'a> {
+    /// Reads the root rows that hold all of `identities`, as far as this root knows their kinds; none if it knows
+    /// none of them.
+    pub(crate) fn resolve(&self, root: &Root, identities: &[Identity]) -> Option<Sql> {
+        let table = self.catalog.tables.get(&root.table)?;
+        let known: Vec<(&Identity, &Column, Compare)> = identities
+            .iter()
+            .filter_map(|it| {
+                let held = root.identities.get(&it.kind)?;
+                Some((it, table.column(&held.column)?, held.compare))
+            })
+            .collect();
+        if known.is_empty() || known.iter().any(|(it, ..)| it.value.is_empty()) {
+            return None;
+        }
+        let mut sql = Sql::new(self.dialect);
+        self.held_columns(root, &mut sql);
+        sql.push(" WHERE 1 = 1");
+        for (identity, column, compare) in known {
+            let expression = format!("x.{}", quote(&column.name));
+            sql.push(" AND ");
+            if compare == Compare::Exact {
+                self.dialect.holds(&expression, column, &mut sql, &identity.value);
+            } else {
+                let own = match column.kind {
+                    Kind::Text => expression,
+                    _ => self.dialect.text(&expression, column),
+                };
+                let place = sql.place(Param::Text(identity.value.clone()));
+                sql.push(&format!("{} = {}", self.compared(&own, compare), self.compared(&place, compare)));
+                // A value without a digit would match every other such value.
+                sql.push(&format!(" AND {} <> ''", self.compared(&own, compare)));
+            }
+        }
+        sql.push(&format!(" LIMIT {MOST_MATCHES}"));
+        Some(sql)
+    }
+
+    /// Reads these very root rows.
+    pub(crate) fn look(&self, root: &Root, starts: &[Start]) -> Option<Sql> {
+        let node = self.nodes.iter().find(|it| it.root.is_some_and(|it| it.table == root.table))?;
+        let mine: Vec<&Start> = starts.iter().filter(|it| it.table == root.table).collect();
+        if mine.is_empty() {
+            return None;
+        }
+        let mut sql = Sql::new(self.dialect);
+        self.held_columns(root, &mut sql);
+        sql.push(" WHERE ");
+        self.keyed(node, root, "x", &mine, &mut sql);
+        Some(sql)
+    }
+
+    /// Key, identities, attributes: as texts.
+    fn held_columns(&self, root: &Root, sql: &mut Sql) {
+        let Some(table) = self.catalog.tables.get(&root.table) else { return };
+        let identities = root.identities.values().map(|it| &it.column);
+        let attributes = root.attributes.values().map(|it| &it.column);
+        let texts = root.key.iter().chain(identities).chain(attributes).map(|name| {
+            let expression = format!("x.{}", quote(name));
+            table.column(name).map_or_else(|| expression.clone(), |it| self.dialect.text(&expression, it))
+        });
+        let texts = texts.collect::<Vec<_>>().join(", ");
+        sql.push(&format!("SELECT {texts} FROM {} AS x", table.quoted));
+    }
+
+    /// A row that [`Footprint::resolve`] or [`Footprint::look`] read; none if a part of its key is NULL.
+    pub(crate) fn matched(&self, root: &Root, row: Vec<Option<String>>) -> Option<Match> {
+        let mut values = row.into_iter();
+        let key: Option<Vec<String>> = values.by_ref().take(root.key.len()).collect();
+        let key = serde_json::to_string(&key?).ok()?;
+        let mut identities = vec![];
+        for kind in root.identities.keys() {
+            if let Some(value) = values.next().flatten().filter(|it| !it.is_empty()) {
+                identities.push(Identity { kind: kind.clone(), value });
+            }
+        }
+        let mut attributes = vec![];
+        for (name, attribute) in &root.attributes {
+            let value = values.next().flatten();
+            if let Some(value) = value.and_then(|it| attribute_value(attribute.kind, it)) {
+                attributes.push((name.clone(), value));
+            }
+        }
+        let root = RootKey { source: self.map.source.clone(), table: root.table.clone(), key };
+        Some(Match { root, identities, attributes })
+    }
+}
+
+/// A value that is not of its type is left out: policy holds on a fact that is not there.
+fn attribute_value(kind: AttributeKind, text: String) -> Option<AttributeValue> {
+    match kind {
+        AttributeKind::Text => Some(AttributeValue::Text(text)),
+        AttributeKind::Long => text.parse().ok().map(AttributeValue::Long),
+        AttributeKind::Bool => match &*text.to_ascii_lowercase() {
+            "1" | "t" | "true" | "y" | "yes" => Some(AttributeValue::Bool(true)),
+            "0" | "f" | "false" | "n" | "no" => Some(AttributeValue::Bool(false)),
+            _ => None,
+        },
+    }
+}
+
+/// Root keys as starts; says what is wrong with one that this map does not have.
+pub(crate) fn starts(
+    map: &countersign_service::settings::datamap::DataMap,
+    roots: &[RootKey],
+) -> Result<Vec<Start>, String> {
+    let mut starts: Vec<Start> = vec![];
+    for key in roots {
+        let Some(root) = map.root(&key.table) else {
+            return Err(format!("`{}` is no root of the map any more", key.table));
+        };
+        let values: Option<Vec<String>> = serde_json::from_str(&key.key).ok();
+        let Some(values) = values.filter(|it| it.len() == root.key.len()) else {
+            return Err(format!(
+                "a root key of `{}` does not have the columns of the map's `key`",
+                key.table
+            ));
+        };
+        if !starts.iter().any(|it| it.table == key.table && it.key == values) {
+            starts.push(Start { table: key.table.clone(), key: values, known: None });
+        }
+    }
+    Ok(starts)
+}
+
+impl<'a> Footprint<'a> {
+    /// What a root's rows hold that leads to other rows: the statement, and the columns that it reads as texts.
+    pub(crate) fn remember(&self, root: &Root, starts: &[Start]) -> Option<(Sql, Vec<&'a str>)> {
+        let node = self.nodes.iter().find(|it| it.root.is_some_and(|it| it.table == root.table))?;
+        let mine: Vec<&Start> = starts.iter().filter(|it| it.table == root.table).collect();
+        let linked = node.links.iter().flat_map(|link| match &link.way.link {
+            countersign_service::settings::datamap::Link::Value { equals, .. } => equals.columns().collect(),
+            countersign_service::settings::datamap::Link::Key { .. } => vec![],
+        });
+        let names: std::collections::BTreeSet<&str> =
+            linked.chain(node.carried.iter().map(String::as_str)).collect();
+        let columns: Vec<&'a Column> = names.into_iter().filter_map(|it| node.column(it)).collect();
+        if mine.is_empty() || columns.is_empty() {
+            return None;
+        }
+        let mut sql = Sql::new(self.dialect);
+        let texts = columns.iter().map(|it| self.dialect.text(&format!("x.{}", quote(&it.name)), it));
+        let texts = texts.collect::<Vec<_>>().join(", ");
+        sql.push(&format!("SELECT {texts} FROM {} AS x WHERE ", node.table.quoted));
+        self.keyed(node, root, "x", &mine, &mut sql);
+        Some((sql, columns.into_iter().map(|it| &*it.name).collect()))
+    }
+
+    /// Counts the root rows that are there.
+    pub(crate) fn count_roots(&self, starts: &[Start], lock: bool) -> Vec<(usize, Sql)> {
+        let mut all = vec![];
+        for node in &self.nodes {
+            let Some(root) = node.root else { continue };
+            let mine: Vec<&Start> = starts.iter().filter(|it| it.table == root.table).collect();
+            if mine.is_empty() {
+                continue;
+            }
+            let mut sql = Sql::new(self.dialect);
+            sql.push(&format!("SELECT 1 FROM {} AS x WHERE ", node.table.quoted));
+            self.keyed(node, root, "x", &mine, &mut sql);
+            if lock {
+                sql.push(" FOR UPDATE");
+            }
+            all.push((mine.len(), sql));
+        }
+        all
+    }
+}
+
+/// A remembered row: its table, its key, and what it held.
+pub(crate) type Remembered = (String, Vec<String>, std::collections::BTreeMap<String, String>);
+
+/// A row that [`Footprint::remember`] read.
+pub(crate) fn remembered(root: &Root, columns: &[&str], row: Vec<Option<String>>) -> Option<Remembered> {
+    let pairs = columns.iter().zip(row).filter_map(|(name, value)| Some(((*name).to_owned(), value?)));
+    let values: std::collections::BTreeMap<String, String> = pairs.collect();
+    let key: Option<Vec<String>> = root.key.iter().map(|it| values.get(it).cloned()).collect();
+    Some((root.table.clone(), key?, values))
+}

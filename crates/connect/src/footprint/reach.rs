@@ -1,0 +1,373 @@
+//! The SQL that says which rows are a subject's. Reached rows of a table are collected under a name of ours when other
+//! tables depend on them: as common table expressions where nothing may be written, as temporary tables in an
+//! erasing transaction, where the rows that led somewhere go before what they led to.
+
+use std::collections::BTreeMap;
+
+use countersign_core::plan::Treatment;
+use countersign_service::settings::datamap::{Compare, Link, Part, Root, Template};
+
+use super::{Detach, Footprint, Lead, Node, numbers, reach_name, tuple};
+use crate::catalog::Kind;
+use crate::sql::{Param, Sql, quote};
+
+/// Where a subject starts.
+#[derive(Clone)]
+pub(crate) struct Start {
+    pub(crate) table: String,
+    /// The key's values as texts.
+    pub(crate) key: Vec<String>,
+    /// For a look afterwards: what the row held, as far as it is known. `None`: the row itself is read.
+    pub(crate) known: Option<BTreeMap<String, String>>,
+}
+
+impl<'a> Footprint<'a> {
+    /// `WITH … ` for every table whose reached rows are collected.
+    pub(crate) fn with_reached(&self, starts: &[Start], sql: &mut Sql) {
+        let mut first = true;
+        for i in self.reach_order.iter().copied().filter(|it| self.nodes[*it].held) {
+            sql.push(if first { "WITH " } else { ", " }).push(&reach_name(i)).push(" AS MATERIALIZED (");
+            first = false;
+            self.reached(i, starts, sql);
+            sql.push(")");
+        }
+        sql.push(" ");
+    }
+
+    /// The rows of a node that the subject reaches, each with its line.
+    pub(crate) fn reached(&self, i: usize, starts: &[Start], sql: &mut Sql) {
+        let node = &self.nodes[i];
+        match node.root {
+            Some(root) => self.reached_roots(node, root, starts, sql),
+            None => self.reached_rows(node, sql),
+        }
+    }
+
+    fn reached_roots(&self, node: &Node<'a>, root: &Root, starts: &[Start], sql: &mut Sql) {
+        let mine: Vec<&Start> = starts.iter().filter(|it| it.table == root.table).collect();
+        let known: Vec<&Start> = mine.iter().copied().filter(|it| it.known.is_some()).collect();
+        if known.is_empty() {
+            sql.push("SELECT ");
+            self.collected(node, "x", sql);
+            for (k, link) in node.links.iter().enumerate() {
+                let Link::Value { equals, compare, .. } = &link.way.link else { continue };
+                self.link_value(node, "x", equals, *compare, link.as_text, sql);
+                sql.push(&format!(" AS l{k}, "));
+            }
+            sql.push(&format!("{} AS rule FROM {} AS x WHERE ", node.root_line, node.table.quoted));
+            self.keyed(node, root, "x", &mine, sql);
+            return;
+        }
+        for (n, start) in known.into_iter().enumerate() {
+            sql.push(if n == 0 { "SELECT " } else { " UNION ALL SELECT " });
+            self.remembered(node, root, start, sql);
+        }
+    }
+
+    /// Whether a root row is one of `starts`.
+    pub(crate) fn keyed(&self, node: &Node<'a>, root: &Root, alias: &str, starts: &[&Start], sql: &mut Sql) {
+        sql.push("(1 = 0");
+        for start in starts.iter().filter(|it| it.key.len() == root.key.len()) {
+            sql.push(" OR (1 = 1");
+            for (name, value) in root.key.iter().zip(&start.key) {
+                let Some(column) = node.column(name) else { continue };
+                sql.push(" AND ");
+                self.dialect.holds(&format!("{alias}.{}", quote(name)), column, sql, value);
+            }
+            sql.push(")");
+        }
+        sql.push(")");
+    }
+
+    /// A root row that may be gone, out of what is known of it.
+    fn remembered(&self, node: &Node<'a>, root: &Root, start: &Start, sql: &mut Sql) {
+        let mut known: BTreeMap<&str, &str> =
+            root.key.iter().map(|it| &**it).zip(start.key.iter().map(|it| &**it)).collect();
+        known.extend(start.known.iter().flatten().map(|(name, value)| (&**name, &**value)));
+        for (r, name) in node.table.row_id.iter().enumerate() {
+            let nothing =
+                node.column(name).map_or_else(|| "NULL".to_owned(), |it| self.dialect.typed("NULL", it));
+            sql.push(&format!("{nothing} AS r{r}, "));
+        }
+        for name in &node.carried {
+            match (known.get(&**name), node.column(name)) {
+                (Some(value), Some(column)) => {
+                    let place = sql.place(Param::Text((*value).to_owned()));
+                    sql.push(&self.dialect.typed(&place, column));
+                }
+                (None, Some(column)) => drop(sql.push(&self.dialect.typed("NULL", column))),
+                _ => drop(sql.push("NULL")),
+            }
+            sql.push(&format!(" AS {}, ", node.carried_as(name)));
+        }
+        for (k, link) in node.links.iter().enumerate() {
+            let Link::Value { equals, compare, .. } = &link.way.link else { continue };
+            let whole = equals.columns().all(|it| known.get(it).is_some_and(|it| !it.is_empty()));
+            if whole {
+                let part = |part: &'_ Part| match part {
+                    Part::Text(text) => text.clone(),
+                    Part::Column(name) => known.get(&**name).copied().unwrap_or_default().to_owned(),
+                };
+                let text: String = equals.0.iter().map(part).collect();
+                let place = sql.place(Param::Text(text));
+                let one_column = equals.columns().next().and_then(|it| node.column(it));
+                match one_column.filter(|_| !link.as_text) {
+                    Some(column) => sql.push(&self.dialect.typed(&place, column)),
+                    None => sql.push(&self.compared(&place, *compare)),
+                };
+            } else {
+                sql.push("NULL");
+            }
+            sql.push(&format!(" AS l{k}, "));
+        }
+        sql.push(&format!("{} AS rule", node.root_line));
+    }
+
+    fn reached_rows(&self, node: &Node<'a>, sql: &mut Sql) {
+        sql.push("SELECT ");
+        self.collected(node, "x", sql);
+        if !node.mixes() {
+            let Some(way) = node.ways.first() else { return };
+            sql.push(&format!("{} AS rule FROM {} AS x WHERE ", way.line, node.table.quoted));
+            sql.push(&self.leads(node, way.origin, &way.lead, "x", None));
+            return;
+        }
+        let mut ranked: Vec<(u8, usize, String)> = node
+            .ways
+            .iter()
+            .map(|it| {
+                let rule = &it.way.rule;
+                let rank = match rule.treatment {
+                    Treatment::Keep => 0,
+                    Treatment::Clear if rule.basis.is_some() => 1,
+                    Treatment::Delete | Treatment::KeepForOthers => 3,
+                    Treatment::Clear => 4,
+                    Treatment::Detach => 5,
+                };
+                (rank, it.line, self.leads(node, it.origin, &it.lead, "x", None))
+            })
+            .collect();
+        ranked.sort_by_key(|(rank, ..)| *rank);
+        sql.push("CASE");
+        let mut others = node.stay_line;
+        for (rank, line, leads) in &ranked {
+            if *rank > 2
+                && let Some(stay) = others.take()
+            {
+                sql.push(" WHEN ");
+                self.others(node, "x", 1, sql);
+                sql.push(&format!(" THEN {stay}"));
+            }
+            sql.push(&format!(" WHEN {leads} THEN {line}"));
+        }
+        sql.push(&format!(" END AS rule FROM {} AS x WHERE ", node.table.quoted));
+        sql.push(&self.row_in_any(node, "x"));
+    }
+
+    /// The condition that a row called `alias` is reached in any way.
+    pub(crate) fn row_in_any(&self, node: &Node<'a>, alias: &str) -> String {
+        if let [way] = &*node.ways {
+            return self.leads(node, way.origin, &way.lead, alias, None);
+        }
+        self.row_in(node, alias, &node.ways.iter().map(|it| (it.origin, &it.lead)).collect::<Vec<_>>())
+    }
+
+    /// The condition that a row called `alias` is reached along any of `leads`; by the rows' ids, so that each way
+    /// can use its index.
+    pub(crate) fn row_in(&self, node: &Node<'a>, alias: &str, leads: &[(usize, &Lead<'a>)]) -> String {
+        if node.table.row_id.is_empty() || leads.len() < 2 {
+            let each = leads.iter().map(|(origin, lead)| self.leads(node, *origin, lead, alias, None));
+            return format!("({})", each.collect::<Vec<_>>().join(" OR "));
+        }
+        let ids =
+            node.table.row_id.iter().map(|it| format!("y.{}", quote(it))).collect::<Vec<_>>().join(", ");
+        let each = leads.iter().map(|(origin, lead)| {
+            format!(
+                "SELECT {ids} FROM {} AS y WHERE {}",
+                node.table.quoted,
+                self.leads(node, *origin, lead, "y", None)
+            )
+        });
+        format!("{} IN ({})", node.row_id(alias), each.collect::<Vec<_>>().join(" UNION "))
+    }
+
+    /// Row ids and carried columns, each with a comma behind.
+    fn collected(&self, node: &Node<'a>, alias: &str, sql: &mut Sql) {
+        for (r, name) in node.table.row_id.iter().enumerate() {
+            sql.push(&format!("{alias}.{} AS r{r}, ", quote(name)));
+        }
+        for name in &node.carried {
+            sql.push(&format!("{alias}.{} AS {}, ", quote(name), node.carried_as(name)));
+        }
+    }
+
+    /// The condition that `lead` leads to a row called `alias` from a collected row of `origin`, of one of `lines`
+    /// if they are given.
+    pub(crate) fn leads(
+        &self,
+        node: &Node<'a>,
+        origin: usize,
+        lead: &Lead<'a>,
+        alias: &str,
+        lines: Option<&[usize]>,
+    ) -> String {
+        let from = &self.nodes[origin];
+        let only = lines.map_or_else(String::new, |it| format!(" AND rule IN ({})", numbers(it)));
+        match lead {
+            Lead::Key(on) => {
+                let own = tuple(on.iter().map(|(own, _)| format!("{alias}.{}", quote(own))));
+                let theirs =
+                    on.iter().map(|(_, other)| from.carried_as(other)).collect::<Vec<_>>().join(", ");
+                format!("{own} IN (SELECT {theirs} FROM {} WHERE 1 = 1{only})", reach_name(origin))
+            }
+            Lead::Value(column, k) => {
+                let own = self.link_column(node, column, from, *k, alias);
+                format!("{own} IN (SELECT l{k} FROM {} WHERE l{k} IS NOT NULL{only})", reach_name(origin))
+            }
+        }
+    }
+
+    /// The condition of a detach.
+    pub(crate) fn detaches(&self, node: &Node<'a>, detach: &Detach<'a>, alias: &str) -> String {
+        let origin = &self.nodes[detach.origin];
+        let lines: Vec<usize> = if detach.to_deleted {
+            self.deleting(origin)
+        } else {
+            origin.own_lines().filter(|it| origin.stay_line != Some(*it)).collect()
+        };
+        self.leads(node, detach.origin, &detach.lead, alias, Some(&lines))
+    }
+
+    /// The own side of a soft link.
+    fn link_column(&self, node: &Node<'a>, column: &str, from: &Node<'a>, k: usize, alias: &str) -> String {
+        let expression = format!("{alias}.{}", quote(column));
+        let (Some(column), Some(link)) = (node.column(column), from.links.get(k)) else { return expression };
+        let Link::Value { compare, .. } = &link.way.link else { return expression };
+        if !link.as_text {
+            return expression;
+        }
+        let text =
+            if column.kind == Kind::Text { expression } else { self.dialect.text(&expression, column) };
+        self.compared(&text, *compare)
+    }
+
+    /// The root's side of a soft link; NULL if a column in it is NULL or empty, so that nobody's empty cell is
+    /// taken for everybody's.
+    fn link_value(
+        &self,
+        node: &Node<'a>,
+        alias: &str,
+        equals: &Template,
+        compare: Compare,
+        as_text: bool,
+        sql: &mut Sql,
+    ) {
+        let text = |name: &str| {
+            let expression = format!("{alias}.{}", quote(name));
+            node.column(name).map_or_else(|| expression.clone(), |it| self.dialect.text(&expression, it))
+        };
+        let filled: Vec<String> = equals.columns().map(|it| format!("{} <> ''", text(it))).collect();
+        sql.push(&format!("CASE WHEN {} THEN ", filled.join(" AND ")));
+        if as_text {
+            let parts: Vec<String> = equals
+                .0
+                .iter()
+                .map(|part| match part {
+                    Part::Text(it) => sql.place(Param::Text(it.clone())),
+                    Part::Column(name) => text(name),
+                })
+                .collect();
+            sql.push(&self.compared(&format!("({})", parts.join(" || ")), compare));
+        } else if let Some(name) = equals.columns().next() {
+            sql.push(&format!("{alias}.{}", quote(name)));
+        }
+        sql.push(" END");
+    }
+
+    pub(crate) fn compared(&self, text: &str, compare: Compare) -> String {
+        match compare {
+            Compare::Exact => text.to_owned(),
+            Compare::IgnoreCase => format!("lower({text})"),
+            Compare::Digits => self.dialect.digits(text),
+        }
+    }
+
+    /// The condition that another living subject reaches a row called `alias`.
+    fn others(&self, node: &Node<'a>, alias: &str, depth: usize, sql: &mut Sql) {
+        sql.push("(1 = 0");
+        for way in &node.ways {
+            let from = &self.nodes[way.origin];
+            let other = format!("o{depth}");
+            sql.push(&format!(" OR EXISTS (SELECT 1 FROM {} AS {other} WHERE ", from.table.quoted));
+            match &way.lead {
+                Lead::Key(on) => {
+                    let each = on
+                        .iter()
+                        .map(|(own, theirs)| format!("{alias}.{} = {other}.{}", quote(own), quote(theirs)));
+                    sql.push(&each.collect::<Vec<_>>().join(" AND "));
+                }
+                Lead::Value(column, k) => {
+                    let own = self.link_column(node, column, from, *k, alias);
+                    if let Some(link) = from.links.get(*k)
+                        && let Link::Value { equals, compare, .. } = &link.way.link
+                    {
+                        self.narrowed(node, column, alias, from, &other, equals, *compare, sql);
+                        sql.push(&own).push(" = ");
+                        self.link_value(from, &other, equals, *compare, link.as_text, sql);
+                    }
+                }
+            }
+            sql.push(" AND ");
+            match from.root {
+                Some(root) => self.lives(way.origin, from, root, &other, sql),
+                None => self.others(from, &other, depth + 1, sql),
+            }
+            sql.push(")");
+        }
+        sql.push(")");
+    }
+
+    /// A condition that is true whenever a soft link holds, and that can use an index on the root's column: the text
+    /// behind the template's beginning, read as that column's type. Only where the template ends with its one column.
+    #[allow(clippy::too_many_arguments, reason = "both ends of a link, each with its alias")]
+    fn narrowed(
+        &self,
+        node: &Node<'a>,
+        column: &str,
+        alias: &str,
+        from: &Node<'a>,
+        other: &str,
+        equals: &Template,
+        compare: Compare,
+        sql: &mut Sql,
+    ) {
+        let (begin, name) = match &*equals.0 {
+            [Part::Column(name)] => ("", name),
+            [Part::Text(begin), Part::Column(name)] => (&**begin, name),
+            _ => return,
+        };
+        let (Some(own), Some(root)) = (node.column(column), from.column(name)) else { return };
+        if compare != Compare::Exact || own.kind != Kind::Text {
+            return;
+        }
+        let own = format!("{alias}.{}", quote(column));
+        let rest = match begin.chars().count() {
+            0 => own,
+            begin => format!("substr({own}, {})", begin + 1),
+        };
+        if let Some(value) = self.dialect.parsed(&rest, root) {
+            sql.push(&format!("{other}.{} = {value} AND ", quote(name)));
+        }
+    }
+
+    /// The condition that a root row is somebody else's, who was not cleared.
+    fn lives(&self, i: usize, node: &Node<'a>, root: &Root, alias: &str, sql: &mut Sql) {
+        let same = root.key.iter().map(|it| format!("m.{} = {alias}.{}", node.carried_as(it), quote(it)));
+        let same = same.collect::<Vec<_>>().join(" AND ");
+        sql.push(&format!("NOT EXISTS (SELECT 1 FROM {} AS m WHERE {same})", reach_name(i)));
+        if root.rule.treatment == Treatment::Clear {
+            sql.push(" AND NOT ");
+            self.cleared(node, &root.rule, alias, sql);
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! What every connector checks before it acts, the same way.
+
+use countersign_core::permit::Permit;
+use countersign_core::receipt::ReceiptKey;
+use countersign_service::ports::source::SourceError;
+
+/// Whether a permit is for erasing under this key.
+pub(crate) fn may_erase(source: &str, permit: &Permit, key: &ReceiptKey) -> Result<(), SourceError> {
+    if permit.request() != key.request || permit.run() != key.run {
+        return Err(refused(source, "the receipt's key is of another request or run than the permit"));
+    }
+    match permit.action() {
+        "access" | "export" => Err(refused(source, "the permit is for handing out, not for erasing")),
+        _ => Ok(()),
+    }
+}
+
+/// Whether a permit is for handing out.
+pub(crate) fn may_export(source: &str, permit: &Permit) -> Result<(), SourceError> {
+    match permit.action() {
+        "erase" | "purge" => Err(refused(source, "the permit is for erasing, not for handing out")),
+        _ => Ok(()),
+    }
+}
+
+pub(crate) fn refused(source: &str, reason: impl Into<String>) -> SourceError {
+    SourceError::Refused { source_name: source.to_owned(), reason: reason.into() }
+}
+
+pub(crate) fn unavailable(source: &str, reason: impl Into<String>) -> SourceError {
+    SourceError::Unavailable { source_name: source.to_owned(), reason: reason.into() }
+}

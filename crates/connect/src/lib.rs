@@ -1,0 +1,14 @@
+//! Their data: connectors to real data stores, and the package that an export becomes.
+//! A connector knows its source and the data map, never our store.
+
+mod catalog;
+mod dialect;
+mod discover;
+mod footprint;
+mod job;
+mod memory;
+pub mod package;
+pub mod postgres;
+mod receipt;
+mod sql;
+pub mod sqlite;

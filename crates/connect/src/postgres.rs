@@ -1,0 +1,326 @@
+//! PostgreSQL as a source, 15 or later. Each erasure is one transaction at REPEATABLE READ, done again from its
+//! counting when it loses against another one. It must not know any other engine.
+
+mod catalog;
+mod connection;
+mod dialect;
+mod erase;
+mod export;
+mod pool;
+mod receipt;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use countersign_core::permit::Permit;
+use countersign_core::plan::{Counts, SourcePlan};
+use countersign_core::receipt::{Receipt, ReceiptKey};
+use countersign_service::ports::source::{
+    Exported, Finding, Identity, Match, RootKey, Source, SourceError, Stepped, Target,
+};
+use countersign_service::settings::datamap::{DataMap, Root};
+use tokio::sync::mpsc;
+use tokio_postgres::{Error, GenericClient, IsolationLevel, Transaction};
+
+use crate::catalog::Catalog;
+use crate::footprint::lookup::{self, MOST_MATCHES};
+use crate::footprint::purge::Purge;
+use crate::footprint::reach::Start;
+use crate::footprint::{Footprint, build};
+use crate::job::{self, refused};
+use crate::memory::Memory;
+use crate::sql::Sql;
+use connection::{failed, lines, texts};
+use dialect::Postgres;
+
+/// How a database is used.
+#[derive(Clone)]
+pub struct Options {
+    /// `postgres://user:password@host/database?sslmode=…`. Secret.
+    pub url: String,
+    /// The schemas whose tables may be mapped; tables of the first are named alone, others `schema.table`.
+    pub schemas: Vec<String>,
+    /// Connections at most.
+    pub pool_size: usize,
+    /// How long to wait for a lock of somebody else.
+    pub lock_timeout_ms: u64,
+    /// How long one statement may take.
+    pub statement_timeout_ms: u64,
+    /// A pause before each statement that changes rows, so that a busy database can breathe; 0: none.
+    pub pace_ms: u64,
+}
+
+impl Options {
+    /// The schema `public`, four connections, five seconds for a lock, ten minutes for a statement, no pauses.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            schemas: vec!["public".to_owned()],
+            pool_size: 4,
+            lock_timeout_ms: 5_000,
+            statement_timeout_ms: 600_000,
+            pace_ms: 0,
+        }
+    }
+}
+
+/// A PostgreSQL database.
+pub struct PostgresSource {
+    name: String,
+    schemas: Vec<String>,
+    /// Where receipts are kept.
+    home: String,
+    limits: String,
+    pace: Duration,
+    pool: deadpool_postgres::Pool,
+    memory: Memory,
+}
+
+impl PostgresSource {
+    /// A source over a database. It is connected to when it is asked for something.
+    ///
+    /// # Errors
+    /// `Refused` when the address cannot be understood or no schema is named.
+    pub fn open(name: impl Into<String>, options: Options) -> Result<Self, SourceError> {
+        let name = name.into();
+        let pool = pool::build(&options.url, options.pool_size).map_err(|why| refused(&name, why))?;
+        let Some(home) = options.schemas.first().cloned() else {
+            return Err(refused(&name, "no schema is named"));
+        };
+        let (lock, statement) = (options.lock_timeout_ms, options.statement_timeout_ms);
+        Ok(Self {
+            name,
+            home,
+            schemas: options.schemas,
+            limits: format!("SET LOCAL lock_timeout = {lock}; SET LOCAL statement_timeout = {statement}"),
+            pace: Duration::from_millis(options.pace_ms),
+            pool,
+            memory: Memory::default(),
+        })
+    }
+
+    async fn client(&self) -> Result<deadpool_postgres::Client, SourceError> {
+        self.pool.get().await.map_err(|error| match error {
+            deadpool_postgres::PoolError::Backend(error) => self.failed(&error),
+            _ => job::unavailable(&self.name, "no connection became free in time"),
+        })
+    }
+
+    /// A transaction that reads everything at one moment.
+    async fn reading<'a>(
+        &self,
+        client: &'a mut tokio_postgres::Client,
+    ) -> Result<Transaction<'a>, SourceError> {
+        let transaction = client
+            .build_transaction()
+            .isolation_level(IsolationLevel::RepeatableRead)
+            .read_only(true)
+            .start()
+            .await
+            .map_err(|it| self.failed(&it))?;
+        transaction.batch_execute(&self.limits).await.map_err(|it| self.failed(&it))?;
+        Ok(transaction)
+    }
+
+    fn failed(&self, error: &Error) -> SourceError {
+        failed(&self.name, error)
+    }
+
+    async fn catalog(&self, client: &impl GenericClient) -> Result<Catalog, SourceError> {
+        catalog::read(client, &self.schemas).await.map_err(|it| self.failed(&it))
+    }
+
+    fn footprint<'a>(&self, map: &'a DataMap, catalog: &'a Catalog) -> Result<Footprint<'a>, SourceError> {
+        let (footprint, findings) = Footprint::build(map, catalog, &Postgres);
+        footprint.ok_or_else(|| refused(&self.name, findings.reason()))
+    }
+
+    fn purge<'a>(
+        &self,
+        map: &'a DataMap,
+        catalog: &'a Catalog,
+        name: &str,
+    ) -> Result<Purge<'a>, SourceError> {
+        let Some(dataset) = map.dataset(name) else {
+            return Err(refused(&self.name, format!("the map has no dataset `{name}`")));
+        };
+        let (purge, findings) = Purge::build(dataset, catalog, &Postgres);
+        purge.ok_or_else(|| refused(&self.name, findings.reason()))
+    }
+
+    fn starts(&self, map: &DataMap, roots: &[RootKey]) -> Result<Vec<Start>, SourceError> {
+        lookup::starts(map, roots).map_err(|it| refused(&self.name, it))
+    }
+
+    async fn matches(
+        &self,
+        map: &DataMap,
+        statement: impl Fn(&Footprint<'_>, &Root) -> Option<Sql> + Send,
+    ) -> Result<Vec<Match>, SourceError> {
+        let mut client = self.client().await?;
+        let transaction = self.reading(&mut client).await?;
+        let catalog = self.catalog(&transaction).await?;
+        let asked: Vec<Option<Sql>> = {
+            let footprint = self.footprint(map, &catalog)?;
+            map.roots.iter().map(|root| statement(&footprint, root)).collect()
+        };
+        let mut rows = vec![];
+        for sql in &asked {
+            rows.push(match sql {
+                Some(sql) => texts(&transaction, sql).await.map_err(|it| self.failed(&it))?,
+                None => vec![],
+            });
+        }
+        let footprint = self.footprint(map, &catalog)?;
+        let found = map.roots.iter().zip(rows);
+        Ok(found
+            .flat_map(|(root, rows)| rows.into_iter().map(move |row| (root, row)))
+            .filter_map(|(root, row)| footprint.matched(root, row))
+            .collect())
+    }
+
+    async fn surveyed(
+        &self,
+        client: &impl GenericClient,
+        map: &DataMap,
+        target: &Target,
+    ) -> Result<SourcePlan, SourceError> {
+        let catalog = self.catalog(client).await?;
+        let (mut plan, sql, tables): (_, Sql, Vec<String>) = match target {
+            Target::Subject(roots) => {
+                let footprint = self.footprint(map, &catalog)?;
+                let mut sql = Sql::new(&Postgres);
+                footprint.with_reached(&self.starts(map, roots)?, &mut sql);
+                footprint.count(&mut sql);
+                let tables = footprint.nodes.iter().map(|it| it.table.name.clone()).collect();
+                (footprint.lines.clone(), sql, tables)
+            }
+            Target::Dataset { name, before } => {
+                let purge = self.purge(map, &catalog, name)?;
+                (vec![purge.line()], purge.count(*before), vec![purge.table.name.clone()])
+            }
+        };
+        for (line, rows) in lines(client, &sql).await.map_err(|it| self.failed(&it))? {
+            if let Some(line) = plan.get_mut(line) {
+                line.rows += rows;
+            }
+        }
+        Ok(SourcePlan {
+            source: self.name.clone(),
+            fingerprint: build::fingerprint(tables.iter().map(String::as_str), &catalog),
+            map_version: map.version().to_owned(),
+            lines: plan,
+        })
+    }
+}
+
+#[async_trait]
+impl Source for PostgresSource {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    async fn check(&self, map: &DataMap) -> Result<Vec<Finding>, SourceError> {
+        let mut client = self.client().await?;
+        let transaction = self.reading(&mut client).await?;
+        let catalog = self.catalog(&transaction).await?;
+        let (_, mut findings) = Footprint::build(map, &catalog, &Postgres);
+        for dataset in &map.datasets {
+            findings.0.extend(Purge::build(dataset, &catalog, &Postgres).1.0);
+        }
+        findings.0.sort_by_key(|it| std::cmp::Reverse(it.severity));
+        Ok(findings.0)
+    }
+
+    async fn discover(&self, root_table: Option<&str>) -> Result<String, SourceError> {
+        let mut client = self.client().await?;
+        let transaction = self.reading(&mut client).await?;
+        let catalog = self.catalog(&transaction).await?;
+        crate::discover::propose(&self.name, &catalog, &Postgres, root_table)
+            .map_err(|it| refused(&self.name, it))
+    }
+
+    async fn resolve(&self, map: &DataMap, identities: &[Identity]) -> Result<Vec<Match>, SourceError> {
+        let mut matches = self.matches(map, |it, root| it.resolve(root, identities)).await?;
+        matches.truncate(MOST_MATCHES);
+        Ok(matches)
+    }
+
+    async fn look(&self, map: &DataMap, roots: &[RootKey]) -> Result<Vec<Match>, SourceError> {
+        let starts = self.starts(map, roots)?;
+        self.matches(map, |it, root| it.look(root, &starts)).await
+    }
+
+    async fn survey(&self, map: &DataMap, target: &Target) -> Result<SourcePlan, SourceError> {
+        let mut client = self.client().await?;
+        let transaction = self.reading(&mut client).await?;
+        self.surveyed(&transaction, map, target).await
+    }
+
+    async fn export(
+        &self,
+        permit: &Permit,
+        map: &DataMap,
+        target: &Target,
+        out: mpsc::Sender<Exported>,
+    ) -> Result<Counts, SourceError> {
+        job::may_export(&self.name, permit)?;
+        self.hand_out(map, target, permit.ceiling(), &out).await
+    }
+
+    async fn erase(
+        &self,
+        permit: &Permit,
+        key: &ReceiptKey,
+        map: &DataMap,
+        target: &Target,
+    ) -> Result<Stepped, SourceError> {
+        job::may_erase(&self.name, permit, key)?;
+        self.erase_again_if_lost(key, map, target, permit.ceiling()).await
+    }
+
+    async fn receipt(&self, key: &ReceiptKey) -> Result<Option<Receipt>, SourceError> {
+        let client = self.client().await?;
+        let client: &tokio_postgres::Client = &client;
+        receipt::find(client, &self.home, key).await.map_err(|it| self.failed(&it))
+    }
+
+    async fn void(&self, key: &ReceiptKey) -> Result<Receipt, SourceError> {
+        let client = self.client().await?;
+        let client: &tokio_postgres::Client = &client;
+        receipt::prepare(client, &self.home).await.map_err(|it| self.failed(&it))?;
+        // One statement, one transaction. It waits for an erasure that is taking the key, and then finds it taken.
+        receipt::take(client, &self.home, key, "void").await.map_err(|it| self.failed(&it))?;
+        let standing = receipt::find(client, &self.home, key).await.map_err(|it| self.failed(&it))?;
+        standing.ok_or_else(|| job::unavailable(&self.name, "the receipt that was just written is not there"))
+    }
+
+    async fn left(&self, map: &DataMap, target: &Target) -> Result<Counts, SourceError> {
+        let mut client = self.client().await?;
+        let transaction = self.reading(&mut client).await?;
+        let catalog = self.catalog(&transaction).await?;
+        let sql = match target {
+            Target::Subject(roots) => {
+                let footprint = self.footprint(map, &catalog)?;
+                let starts = self.memory.recall(self.starts(map, roots)?);
+                let mut sql = Sql::new(&Postgres);
+                footprint.with_reached(&starts, &mut sql);
+                footprint.left(Some(&starts), &mut sql);
+                sql
+            }
+            Target::Dataset { name, before } => self.purge(map, &catalog, name)?.count(*before),
+        };
+        let lines = lines(&transaction, &sql).await.map_err(|it| self.failed(&it))?;
+        match target {
+            Target::Subject(_) => Ok(self.footprint(map, &catalog)?.touched(&self.name, &lines)),
+            Target::Dataset { name, .. } => {
+                let purge = self.purge(map, &catalog, name)?;
+                let mut left = Counts::default();
+                for (_, rows) in lines.into_iter().filter(|(_, rows)| *rows > 0) {
+                    left.add(&self.name, &purge.table.name, rows);
+                }
+                Ok(left)
+            }
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Reads PostgreSQL's catalogue: `pg_constraint` and kin. `information_schema` shows a role with SELECT alone none of
+//! the foreign keys.
+
+use std::collections::BTreeMap;
+
+use tokio_postgres::{Error, GenericClient};
+
+use crate::catalog::{Catalog, Column, ForeignKey, Kind, OnDelete, Table};
+use crate::sql::quote;
+
+/// Ordinary and partitioned tables; a partition's rows are its parent's.
+const TABLES: &str = "
+SELECT c.oid, n.nspname::text, c.relname::text, row_security_active(c.oid),
+       coalesce((SELECT array_agg(t.tgname::text ORDER BY t.tgname) FROM pg_catalog.pg_trigger t
+                  WHERE t.tgrelid = c.oid AND NOT t.tgisinternal), '{}')
+  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition
+   AND n.nspname = ANY ($1::text[]) AND c.relname <> 'countersign_receipt'";
+
+const COLUMNS: &str = "
+SELECT a.attrelid, a.attname::text, pg_catalog.format_type(a.atttypid, a.atttypmod), t.typname::text,
+       t.typcategory::text, a.attnotnull, a.attgenerated <> '' OR a.attidentity = 'a'
+  FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+ WHERE a.attrelid = ANY ($1::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
+ ORDER BY a.attrelid, a.attnum";
+
+/// Whole columns only: an index over an expression or with a condition says nothing about every row.
+const INDEXES: &str = "
+SELECT i.indrelid, i.indisunique AND i.indpred IS NULL, i.indisprimary,
+       (SELECT array_agg(a.attname::text ORDER BY k.n)
+          FROM unnest(i.indkey::int2[]) WITH ORDINALITY k(attnum, n)
+          JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+         WHERE k.n <= i.indnkeyatts)
+  FROM pg_catalog.pg_index i
+ WHERE i.indrelid = ANY ($1::oid[]) AND i.indisvalid AND i.indpred IS NULL AND NOT 0 = ANY (i.indkey::int2[])
+ ORDER BY i.indexrelid";
+
+/// Without the copies that partitions have of their parents' keys.
+const KEYS: &str = "
+SELECT f.conrelid, f.confrelid, n.nspname::text, f.conname::text, f.confdeltype::text, f.condeferrable,
+       (SELECT array_agg(a.attname::text ORDER BY k.n) FROM unnest(f.conkey) WITH ORDINALITY k(attnum, n)
+          JOIN pg_catalog.pg_attribute a ON a.attrelid = f.conrelid AND a.attnum = k.attnum),
+       (SELECT array_agg(a.attname::text ORDER BY k.n) FROM unnest(f.confkey) WITH ORDINALITY k(attnum, n)
+          JOIN pg_catalog.pg_attribute a ON a.attrelid = f.confrelid AND a.attnum = k.attnum)
+  FROM pg_catalog.pg_constraint f JOIN pg_catalog.pg_namespace n ON n.oid = f.connamespace
+ WHERE f.contype = 'f' AND f.conparentid = 0 AND f.conrelid = ANY ($1::oid[]) AND f.confrelid = ANY ($1::oid[])
+ ORDER BY f.conrelid, f.conname";
+
+/// The tables of `schemas`. Those of the first schema are named alone, the others `schema.table`.
+pub(crate) async fn read(client: &impl GenericClient, schemas: &[String]) -> Result<Catalog, Error> {
+    let mut tables: BTreeMap<u32, Table> = BTreeMap::new();
+    for row in client.query(TABLES, &[&schemas]).await? {
+        let (oid, schema, name): (u32, String, String) = (row.get(0), row.get(1), row.get(2));
+        let first = schemas.first().is_some_and(|first| *first == schema);
+        let table = Table {
+            quoted: format!("{}.{}", quote(&schema), quote(&name)),
+            name: if first { name } else { format!("{schema}.{name}") },
+            columns: vec![],
+            primary_key: vec![],
+            row_id: vec![],
+            uniques: vec![],
+            indexes: vec![],
+            triggers: row.get(4),
+            hides_rows: row.get(3),
+        };
+        tables.insert(oid, table);
+    }
+    let oids: Vec<u32> = tables.keys().copied().collect();
+    columns(client, &oids, &mut tables).await?;
+    indexes(client, &oids, &mut tables).await?;
+    let keys = keys(client, &oids, &tables).await?;
+    let tables = tables.into_values().map(|table| (table.name.clone(), table)).collect();
+    Ok(Catalog { tables, keys })
+}
+
+async fn columns(
+    client: &impl GenericClient,
+    oids: &[u32],
+    tables: &mut BTreeMap<u32, Table>,
+) -> Result<(), Error> {
+    for row in client.query(COLUMNS, &[&oids]).await? {
+        let Some(table) = tables.get_mut(&row.get(0)) else { continue };
+        let (type_name, base, category): (String, String, String) = (row.get(2), row.get(3), row.get(4));
+        let not_null: bool = row.get(5);
+        table.columns.push(Column {
+            name: row.get(1),
+            type_name,
+            kind: kind(&base, &category),
+            nullable: !not_null,
+            generated: row.get(6),
+        });
+    }
+    Ok(())
+}
+
+async fn indexes(
+    client: &impl GenericClient,
+    oids: &[u32],
+    tables: &mut BTreeMap<u32, Table>,
+) -> Result<(), Error> {
+    for row in client.query(INDEXES, &[&oids]).await? {
+        let Some(table) = tables.get_mut(&row.get(0)) else { continue };
+        let (unique, primary): (bool, bool) = (row.get(1), row.get(2));
+        let Some(columns): Option<Vec<String>> = row.get(3) else { continue };
+        if unique {
+            table.uniques.push(columns.clone());
+        }
+        if primary {
+            table.primary_key = columns.clone();
+        }
+        table.indexes.push(columns);
+    }
+    for table in tables.values_mut() {
+        let never_null = |columns: &Vec<String>| {
+            columns.iter().all(|name| table.column(name).is_some_and(|column| !column.nullable))
+        };
+        let own = Some(&table.primary_key).filter(|key| !key.is_empty());
+        table.row_id =
+            own.or_else(|| table.uniques.iter().find(|it| never_null(it))).cloned().unwrap_or_default();
+    }
+    Ok(())
+}
+
+async fn keys(
+    client: &impl GenericClient,
+    oids: &[u32],
+    tables: &BTreeMap<u32, Table>,
+) -> Result<Vec<ForeignKey>, Error> {
+    let mut keys = vec![];
+    for row in client.query(KEYS, &[&oids]).await? {
+        let (Some(child), Some(parent)) = (tables.get(&row.get(0)), tables.get(&row.get(1))) else {
+            continue;
+        };
+        let (schema, name, on_delete): (String, String, String) = (row.get(2), row.get(3), row.get(4));
+        let (own, theirs): (Vec<String>, Vec<String>) = (row.get(6), row.get(7));
+        let mut on: Vec<(String, String)> = own.into_iter().zip(theirs).collect();
+        on.sort();
+        keys.push(ForeignKey {
+            quoted: format!("{}.{}", quote(&schema), quote(&name)),
+            child: child.name.clone(),
+            parent: parent.name.clone(),
+            on,
+            on_delete: match &*on_delete {
+                "r" => OnDelete::Restrict,
+                "c" => OnDelete::Cascade,
+                "n" => OnDelete::SetNull,
+                "d" => OnDelete::SetDefault,
+                _ => OnDelete::NoAction,
+            },
+            deferrable: row.get(5),
+        });
+    }
+    Ok(keys)
+}
+
+/// By the type's name, else by PostgreSQL's own category.
+fn kind(base: &str, category: &str) -> Kind {
+    match base {
+        "bool" => Kind::Bool,
+        "int2" | "int4" | "int8" => Kind::Int,
+        "float4" | "float8" => Kind::Real,
+        "bytea" => Kind::Bytes,
+        "json" | "jsonb" => Kind::Json,
+        _ => match category {
+            "S" => Kind::Text,
+            "D" => Kind::Time,
+            _ => Kind::Other,
+        },
+    }
+}

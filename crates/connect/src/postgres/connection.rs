@@ -1,0 +1,120 @@
+//! Running statements, and saying what went wrong without saying a value.
+
+use countersign_service::ports::source::{SourceError, Value};
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Error, GenericClient, Row};
+
+use crate::catalog::{Column, Kind};
+use crate::sql::{Param, Sql};
+
+/// The values of a statement as the driver takes them.
+pub(super) fn values(sql: &Sql) -> Vec<&(dyn ToSql + Sync)> {
+    sql.params
+        .iter()
+        .map(|param| -> &(dyn ToSql + Sync) {
+            match param {
+                Param::Text(text) => text,
+                Param::Int(number) => number,
+                Param::Real(number) => number,
+                Param::Bool(flag) => flag,
+            }
+        })
+        .collect()
+}
+
+/// Runs a statement that returns nothing; how many rows it touched.
+pub(super) async fn execute(client: &impl GenericClient, sql: &Sql) -> Result<u64, Error> {
+    client.execute(&sql.text, &values(sql)).await
+}
+
+/// `line, rows` of every line that has rows.
+pub(super) async fn lines(client: &impl GenericClient, sql: &Sql) -> Result<Vec<(usize, u64)>, Error> {
+    let rows = client.query(&sql.text, &values(sql)).await?;
+    let pair = |row: &Row| {
+        let line = usize::try_from(whole(row, 0)?).ok()?;
+        Some((line, u64::try_from(whole(row, 1)?).unwrap_or(0)))
+    };
+    Ok(rows.iter().filter_map(pair).collect())
+}
+
+/// Rows of texts.
+pub(super) async fn texts(client: &impl GenericClient, sql: &Sql) -> Result<Vec<Vec<Option<String>>>, Error> {
+    let rows = client.query(&sql.text, &values(sql)).await?;
+    Ok(rows.iter().map(|row| (0..row.len()).map(|at| text(row, at)).collect()).collect())
+}
+
+fn whole(row: &Row, at: usize) -> Option<i64> {
+    match *row.columns().get(at)?.type_() {
+        Type::INT2 => row.get::<_, Option<i16>>(at).map(i64::from),
+        Type::INT4 => row.get::<_, Option<i32>>(at).map(i64::from),
+        Type::INT8 => row.get(at),
+        _ => None,
+    }
+}
+
+fn text(row: &Row, at: usize) -> Option<String> {
+    match *row.columns().get(at)?.type_() {
+        Type::BOOL => row.get::<_, Option<bool>>(at).map(|flag| flag.to_string()),
+        Type::INT2 | Type::INT4 | Type::INT8 => whole(row, at).map(|number| number.to_string()),
+        Type::FLOAT8 => row.get::<_, Option<f64>>(at).map(|number| number.to_string()),
+        // Everything else is asked for as text.
+        _ => row.try_get::<_, Option<String>>(at).ok().flatten(),
+    }
+}
+
+/// A cell on its way into an export; asked for as `Dialect::exported` says.
+pub(super) fn value(row: &Row, at: usize, column: &Column) -> Result<Value, Error> {
+    Ok(match column.kind {
+        Kind::Bool => row.try_get::<_, Option<bool>>(at)?.map(Value::Bool),
+        Kind::Int => row.try_get::<_, Option<i64>>(at)?.map(Value::Int),
+        Kind::Real => row.try_get::<_, Option<f64>>(at)?.map(Value::Real),
+        Kind::Bytes => row.try_get::<_, Option<Vec<u8>>>(at)?.map(Value::Bytes),
+        Kind::Json => row.try_get::<_, Option<String>>(at)?.map(Value::Json),
+        Kind::Text | Kind::Time | Kind::Other => row.try_get::<_, Option<String>>(at)?.map(Value::Text),
+    }
+    .unwrap_or(Value::Null))
+}
+
+/// Whether the transaction lost against another one and can be done again from its start.
+pub(super) fn lost_a_race(error: &Error) -> bool {
+    let code = error.code();
+    code == Some(&SqlState::T_R_SERIALIZATION_FAILURE) || code == Some(&SqlState::T_R_DEADLOCK_DETECTED)
+}
+
+/// What went wrong, without values out of the source: a server's own message may repeat them, so that only its code
+/// and the names of things are told.
+pub(super) fn failed(source: &str, error: &Error) -> SourceError {
+    let source_name = source.to_owned();
+    let Some(told) = error.as_db_error() else {
+        let reason =
+            if error.is_closed() { "the connection was closed" } else { "the server cannot be reached" };
+        return SourceError::Unavailable { source_name, reason: reason.to_owned() };
+    };
+    let mut reason = format!("SQLSTATE {}", told.code().code());
+    for (what, name) in [
+        ("schema", told.schema()),
+        ("table", told.table()),
+        ("column", told.column()),
+        ("constraint", told.constraint()),
+    ] {
+        if let Some(name) = name {
+            reason.push_str(&format!(", {what} `{name}`"));
+        }
+    }
+    // A name that is not there stands in the message alone, and is no value.
+    if [&SqlState::UNDEFINED_TABLE, &SqlState::UNDEFINED_COLUMN, &SqlState::INSUFFICIENT_PRIVILEGE]
+        .contains(&told.code())
+    {
+        reason.push_str(&format!(": {}", told.message()));
+    }
+    // Classes of conditions that pass: connections, resources, operator intervention, locks, lost races, read-only.
+    let passes =
+        ["08", "53", "57", "55", "40", "58"].iter().any(|class| told.code().code().starts_with(class))
+            || *told.code() == SqlState::READ_ONLY_SQL_TRANSACTION;
+    if passes {
+        SourceError::Unavailable { source_name, reason }
+    } else {
+        SourceError::Refused { source_name, reason }
+    }
+}

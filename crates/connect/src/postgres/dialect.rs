@@ -1,0 +1,129 @@
+//! What PostgreSQL says in its own way.
+
+use countersign_core::time::Timestamp;
+use countersign_service::settings::datamap::AgeFormat;
+
+use crate::catalog::{Column, Kind};
+use crate::dialect::{Dialect, iso};
+use crate::sql::{Param, Sql};
+
+/// PostgreSQL 15 or later.
+pub(crate) struct Postgres;
+
+/// A text that begins like a date and a time of ISO 8601: only such a text is asked to be one.
+const ISO: &str = r"^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d(:?\d\d)?)?)?$";
+
+impl Dialect for Postgres {
+    fn placeholder(&self, n: usize, param: &Param) -> String {
+        // The type is said, or the server would guess it from the place.
+        match param {
+            Param::Text(_) => format!("${n}::text"),
+            Param::Int(_) => format!("${n}::bigint"),
+            Param::Real(_) => format!("${n}::double precision"),
+            Param::Bool(_) => format!("${n}::boolean"),
+        }
+    }
+
+    fn text(&self, expression: &str, _column: &Column) -> String {
+        format!("({expression})::text")
+    }
+
+    fn typed(&self, expression: &str, column: &Column) -> String {
+        format!("({expression})::{}", column.type_name)
+    }
+
+    fn parsed(&self, text: &str, column: &Column) -> Option<String> {
+        match column.kind {
+            Kind::Text => Some(text.to_owned()),
+            Kind::Int => Some(format!("CASE WHEN {text} ~ '^-?[0-9]{{1,18}}$' THEN ({text})::bigint END")),
+            _ => None,
+        }
+    }
+
+    fn same(&self, one: &str, other: &str, column: &Column) -> String {
+        match column.kind {
+            // Some types have no equality: `json`, `point`.
+            Kind::Json | Kind::Other => format!("({one})::text IS NOT DISTINCT FROM ({other})::text"),
+            _ => format!("{one} IS NOT DISTINCT FROM {other}"),
+        }
+    }
+
+    fn holds(&self, expression: &str, column: &Column, sql: &mut Sql, text: &str) {
+        match (column.kind, text.parse::<i64>()) {
+            (Kind::Text, _) => {
+                let place = sql.place(Param::Text(text.to_owned()));
+                sql.push(&format!("{expression} = {place}"));
+            }
+            (Kind::Int, Ok(number)) => {
+                let place = sql.place(Param::Int(number));
+                sql.push(&format!("{expression} = {place}"));
+            }
+            // No number is held by a text that is none; asking would be an error.
+            (Kind::Int, Err(_)) => {
+                sql.push("FALSE");
+            }
+            _ if column.type_name == "uuid" && is_uuid(text) => {
+                let place = sql.place(Param::Text(text.to_owned()));
+                sql.push(&format!("{expression} = {place}::uuid"));
+            }
+            _ => {
+                let place = sql.place(Param::Text(text.to_owned()));
+                sql.push(&format!("({expression})::text = {place}"));
+            }
+        }
+    }
+
+    fn digits(&self, text: &str) -> String {
+        format!("regexp_replace({text}, '[^0-9+]', '', 'g')")
+    }
+
+    fn exported(&self, expression: &str, column: &Column) -> String {
+        match column.kind {
+            Kind::Bool | Kind::Bytes => expression.to_owned(),
+            Kind::Int => format!("({expression})::bigint"),
+            Kind::Real => format!("({expression})::double precision"),
+            Kind::Text | Kind::Json | Kind::Time | Kind::Other => format!("({expression})::text"),
+        }
+    }
+
+    fn older(&self, expression: &str, column: &Column, format: AgeFormat, before: Timestamp, sql: &mut Sql) {
+        match format {
+            AgeFormat::UnixMillis => {
+                sql.push(&format!("{expression} < ")).bind(Param::Int(before.as_millis()));
+            }
+            // Whole seconds before the moment: the same rows as with fractions, and an index helps.
+            AgeFormat::UnixSeconds => {
+                let seconds =
+                    before.as_millis().div_euclid(1000) + i64::from(before.as_millis().rem_euclid(1000) > 0);
+                sql.push(&format!("{expression} < ")).bind(Param::Int(seconds));
+            }
+            AgeFormat::Iso => {
+                let place = sql.place(Param::Text(iso(before)));
+                sql.push(&format!(
+                    "CASE WHEN {expression} ~ '{ISO}' THEN ({expression})::timestamptz < ({place})::timestamptz ELSE FALSE END"
+                ));
+            }
+            AgeFormat::Timestamp => {
+                let place = sql.place(Param::Text(iso(before)));
+                let moment = match &*column.type_name {
+                    name if name.contains("with time zone") => format!("({place})::timestamptz"),
+                    _ => format!("(({place})::timestamptz AT TIME ZONE 'UTC')"),
+                };
+                sql.push(&format!("{expression} < {moment}"));
+            }
+        }
+    }
+
+    fn defers_everything(&self) -> bool {
+        false
+    }
+
+    fn locks_rows(&self) -> bool {
+        true
+    }
+}
+
+fn is_uuid(text: &str) -> bool {
+    let digits = text.chars().filter(char::is_ascii_hexdigit).count();
+    digits == 32 && text.len() == 36 && text.chars().all(|c| c.is_ascii_hexdigit() || c == '-')
+}

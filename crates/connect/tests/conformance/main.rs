@@ -1,0 +1,66 @@
+//! What every connector must do, on the real engine, over one schema with all the traps: composite keys, a self
+//! reference, rings of keys that may and may not be NULL, shared addresses, messages with two ends, kept invoices,
+//! soft links, orphans, names with capitals.
+#![allow(missing_docs, clippy::unwrap_used, unreachable_pub)]
+
+mod cleared;
+mod given;
+mod permit;
+mod rules;
+
+/// Each rule as a test per engine.
+macro_rules! on_each_engine {
+    ($($rule:ident)*) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $rule() {
+                if let Some(given) = crate::given::sqlite() {
+                    crate::rules::$rule(given).await;
+                }
+            })*
+        }
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $rule() {
+                if let Some(given) = crate::given::postgres() {
+                    crate::rules::$rule(given).await;
+                }
+            })*
+        }
+    };
+}
+
+on_each_engine! {
+    the_map_fits_and_unindexed_paths_are_named
+    identities_lead_to_root_rows
+    the_plan_counts_each_row_once
+    an_erasure_takes_the_subjects_rows_and_nobody_elses
+    rows_of_two_owners_go_with_the_last
+    two_owners_erased_at_once_do_not_leave_the_row_to_each_other
+    nobodys_empty_cell_is_taken_for_anybodys
+    a_second_try_under_the_same_key_does_nothing
+    what_is_void_never_happens
+    what_is_done_cannot_be_made_void
+    more_rows_than_signed_commit_nothing
+    a_root_row_that_is_gone_changes_the_request
+    a_foreign_permit_is_refused
+    an_export_holds_the_subjects_rows_and_nobody_elses
+    a_permit_to_erase_hands_out_nothing
+    the_look_afterwards_finds_what_came_back
+    a_purge_takes_rows_older_than_a_moment
+    a_map_that_names_what_is_not_there_is_refused_with_a_suggestion
+    the_fingerprint_changes_with_the_schema
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sqlite_a_cleared_subject_of_a_composite_key_owns_nothing_any_more() {
+    let given = given::sqlite_of(cleared::SCHEMA, cleared::MAP);
+    cleared::a_cleared_subject_of_a_composite_key_owns_nothing_any_more(given).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn postgres_a_cleared_subject_of_a_composite_key_owns_nothing_any_more() {
+    if let Some(given) = given::postgres_of(cleared::SCHEMA, cleared::MAP) {
+        cleared::a_cleared_subject_of_a_composite_key_owns_nothing_any_more(given).await;
+    }
+}
