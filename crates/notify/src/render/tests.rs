@@ -1,0 +1,108 @@
+use countersign_core::id::RequestId;
+
+use super::*;
+
+#[test]
+fn a_code_stands_alone_on_its_line_and_never_in_the_subject() {
+    let text = render(&code("12345678", "erase"));
+    assert!(!text.subject.contains("12345678"));
+    assert_eq!(countersign_testing::mail::code_in(&text.body), Some("12345678"));
+    assert!(text.body.contains("asked to erase personal data."), "{}", text.body);
+    assert!(text.body.contains("until 14 November 2023, 22:13 UTC."), "{}", text.body);
+    assert!(text.body.contains("00000000-0000-0000-0000-000000000007"));
+}
+
+#[test]
+fn an_outcome_says_what_was_kept_and_why_and_until_when_the_package_is_there() {
+    let text = render(&About::Outcome {
+        request: request(),
+        action: "erase".into(),
+        status: "completed".into(),
+        detail: Some("partial".into()),
+        kept: vec![("tax_ten_years".into(), 7), ("shared".into(), 1)],
+        package_until: Some(moment()),
+    });
+    assert_eq!(text.subject, "Your request is done");
+    for part in [
+        "in part",
+        "7 records kept: tax_ten_years",
+        "1 record kept: shared",
+        "fetch the package until 14 Nov",
+    ] {
+        assert!(text.body.contains(part), "{part} is not in {}", text.body);
+    }
+}
+
+#[test]
+fn a_denial_says_why() {
+    let text = render(&outcome_of("denied", Some("legal_hold")));
+    assert_eq!(text.subject, "Your request was denied");
+    assert!(text.body.contains("The reason is: legal_hold."));
+}
+
+#[test]
+fn every_status_has_a_sentence() {
+    for status in ["completed", "denied", "expired", "withdrawn", "abandoned", "stuck"] {
+        let text = render(&outcome_of(status, None));
+        assert!(text.body.contains("\n\nIt"), "{status}: {}", text.body);
+    }
+}
+
+#[test]
+fn a_reviewer_is_told_when_the_votes_were_voided() {
+    let call = |again| {
+        render(&About::CallToVote {
+            request: request(),
+            action: "erase".into(),
+            seat: "privacy".into(),
+            due_at: Some(moment()),
+            again,
+        })
+    };
+    assert_eq!(call(false).subject, "A request waits for your vote");
+    assert!(call(false).body.contains("a vote of privacy") && !call(false).body.contains("no longer count"));
+    assert_eq!(call(true).subject, "A request needs your vote again");
+    assert!(call(true).body.contains("no longer count"));
+    assert!(call(true).body.contains("answered by 14 November 2023"));
+}
+
+#[test]
+fn words_from_outside_stay_on_their_line() {
+    let text = render(&code("1234\r\nBcc: x", "wipe\r\n\r\n99999999\r\n\u{202e}\u{1b}[2J"));
+    assert!(!text.subject.contains(['\r', '\n']));
+    assert!(!text.body.contains(['\r', '\u{1b}', '\u{202e}']));
+    assert_eq!(countersign_testing::mail::code_in(&text.body), None);
+    assert!(render(&code("1", &"x".repeat(10_000))).body.len() < 1_000);
+}
+
+#[test]
+fn a_moment_beyond_the_calendar_is_left_out() {
+    let About::Code { code, request, action, .. } = code("12345678", "export") else { return };
+    let text = render(&About::Code { code, request, action, expires_at: Timestamp::from_millis(i64::MAX) });
+    assert!(!text.body.contains("until"), "{}", text.body);
+}
+
+fn request() -> RequestId {
+    let mut bytes = [0; 16];
+    bytes[15] = 7;
+    RequestId::from_bytes(bytes)
+}
+
+fn moment() -> Timestamp {
+    Timestamp::from_millis(1_700_000_000_000)
+}
+
+fn code(code: &str, action: &str) -> About {
+    About::Code { code: code.into(), request: request(), action: action.into(), expires_at: moment() }
+}
+
+fn outcome_of(status: &str, detail: Option<&str>) -> About {
+    About::Outcome {
+        request: request(),
+        action: "erase".into(),
+        status: status.into(),
+        detail: detail.map(Into::into),
+        kept: vec![],
+        package_until: None,
+    }
+}

@@ -1,0 +1,81 @@
+//! `/v1/requests/{id}/verifications`: start a proof of intent, and prove it.
+
+use axum::Json;
+use axum::extract::State;
+use countersign_core::id::RequestId;
+use countersign_service::caller::Caller;
+use countersign_service::requests::verify::Started;
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::app::App;
+use crate::extract::{At, AtBoth, Name, Sent};
+use crate::problem::Problem;
+use crate::view::moment::Moment;
+use crate::view::request::Request;
+
+/// How the requester wants to prove themselves.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Method {
+    /// `email` or `totp`.
+    #[schema(example = "email")]
+    method: String,
+}
+
+/// A proof.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Code {
+    /// What was sent to the requester, or what their device shows.
+    #[schema(example = "493817")]
+    code: String,
+}
+
+/// A proof that was started.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct StartedView {
+    /// By which method.
+    method: String,
+    /// Until when a code holds; null for a method that has no sent code.
+    expires_at: Option<Moment>,
+}
+
+/// Starts a verification
+///
+/// Sends a code where the method has one to send.
+#[utoipa::path(
+    post, path = "/v1/requests/{id}/verifications", tag = "requests", operation_id = "startVerification",
+    params(("id" = String, Path, description = "The request's id.")), request_body = Method,
+    responses((status = 201, description = "It was started.", body = StartedView))
+)]
+pub(in crate::api) async fn start(
+    caller: Caller,
+    State(app): State<App>,
+    At(id): At<RequestId>,
+    Sent(body): Sent<Method>,
+) -> Result<(StatusCode, Json<StartedView>), Problem> {
+    let Started { method, expires_at } = app.service.start_verification(&caller, id, &body.method).await?;
+    Ok((StatusCode::CREATED, Json(StartedView { method, expires_at: expires_at.map(Into::into) })))
+}
+
+/// Proves by a code
+#[utoipa::path(
+    put, path = "/v1/requests/{id}/verifications/{method}", tag = "requests", operation_id = "prove",
+    params(
+        ("id" = String, Path, description = "The request's id."),
+        ("method" = String, Path, description = "`email` or `totp`."),
+    ),
+    request_body = Code,
+    responses((status = 200, description = "The code was right; the request as it now stands.", body = Request))
+)]
+pub(in crate::api) async fn prove(
+    caller: Caller,
+    State(app): State<App>,
+    AtBoth(id, Name(method)): AtBoth<RequestId, Name>,
+    Sent(body): Sent<Code>,
+) -> Result<Json<Request>, Problem> {
+    let picture = app.service.verify(&caller, id, &method, &body.code).await?;
+    Ok(Json(picture.into()))
+}

@@ -1,0 +1,59 @@
+//! What every handler holds: the service, and this door's limits.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use countersign_service::Service;
+use tokio::sync::Semaphore;
+
+/// How much this door takes in, and for how long it waits.
+#[derive(Clone, Debug)]
+pub struct WebOptions {
+    /// The longest body of a call, in bytes.
+    pub body_max: usize,
+    /// The longest body of a call that hands in settings, in bytes.
+    pub settings_max: usize,
+    /// How long a call may take until its answer begins, its body's arrival included. Streams go on beyond it.
+    pub timeout: Duration,
+    /// How long a connection may take to send the head of a call.
+    pub head_timeout: Duration,
+    /// How long open calls are waited for when the server stops.
+    pub drain: Duration,
+    /// How many connections are open at once; others wait to be accepted.
+    pub connections: usize,
+    /// How many listen to the feed at once.
+    pub feeds: usize,
+    /// How often a silent feed says that it lives, and looks whether its token still stands.
+    pub heartbeat: Duration,
+}
+
+impl Default for WebOptions {
+    fn default() -> Self {
+        Self {
+            body_max: 256 * 1024,
+            settings_max: 5 * 1024 * 1024,
+            timeout: Duration::from_secs(30),
+            head_timeout: Duration::from_secs(10),
+            drain: Duration::from_secs(10),
+            connections: 4096,
+            feeds: 256,
+            heartbeat: Duration::from_secs(15),
+        }
+    }
+}
+
+/// The state of the router.
+#[derive(Clone)]
+pub(crate) struct App {
+    pub(crate) service: Arc<Service>,
+    pub(crate) options: Arc<WebOptions>,
+    /// Room for listeners to the feed.
+    pub(crate) feeds: Arc<Semaphore>,
+}
+
+impl App {
+    pub(crate) fn new(service: Arc<Service>, options: WebOptions) -> Self {
+        let feeds = Arc::new(Semaphore::new(options.feeds));
+        Self { service, options: Arc::new(options), feeds }
+    }
+}

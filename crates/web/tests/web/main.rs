@@ -1,0 +1,11 @@
+//! The door from outside: a real service over a real store, called through the router and over TCP.
+#![allow(clippy::unwrap_used)]
+
+mod bad_input;
+mod given;
+mod idempotency;
+mod ledger;
+mod openapi;
+mod requests;
+mod roles;
+mod serving;
