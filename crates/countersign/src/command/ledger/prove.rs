@@ -1,0 +1,69 @@
+//! `countersign ledger prove`: what the ledger holds of one request, each entry with a proof that stands alone.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::Args;
+use countersign_core::id::RequestId;
+use countersign_ledger::ProofFile;
+use countersign_service::ports::store::{Needs, Store};
+use serde_json::json;
+
+use super::log::Log;
+use crate::cli::Context;
+use crate::command::serve::runtime;
+use crate::config::{self, Config};
+use crate::exit::Usage;
+use crate::installation::{keys, read_only};
+
+/// Write proofs of one request.
+#[derive(Debug, Args)]
+pub(crate) struct Prove {
+    /// The request's id
+    request: String,
+    /// The folder to write them to: for each entry N, N.json and N.tlog-proof
+    #[arg(long, short = 'o', value_name = "DIR", default_value = ".")]
+    out: PathBuf,
+}
+
+impl Prove {
+    pub(crate) fn run(self, context: &Context) -> anyhow::Result<()> {
+        let config = Config::load(&config::locate(context.config.as_deref()))?;
+        let id: RequestId =
+            self.request.parse().map_err(|why| Usage(format!("`{}`: {why}", self.request)))?;
+        let key = keys::verifier(&config.keys.directory)?;
+        let written = runtime()?.block_on(async {
+            let store = read_only(&config.store.path)?;
+            let log = Log::open(&store, &key).await?;
+            let loaded = store.load(Needs { request: Some(id), ..Needs::default() }).await?;
+            let record = loaded.request.with_context(|| format!("there is no request {id}"))?;
+            std::fs::create_dir_all(&self.out)
+                .with_context(|| format!("{} cannot be made", self.out.display()))?;
+            let checkpoint =
+                String::from_utf8(log.note.clone()).context("the newest checkpoint is no text")?;
+            let mut written = Vec::new();
+            for event in record.events.iter().filter(|event| event.leaf < log.head.size) {
+                let (entry, hashes) = log.prove(event.leaf).await?;
+                let proof =
+                    ProofFile { extra: None, index: event.leaf, hashes, checkpoint: checkpoint.clone() };
+                let path = self.out.join(format!("{}.tlog-proof", event.leaf));
+                let shown = path.display().to_string();
+                std::fs::write(self.out.join(format!("{}.json", event.leaf)), entry)
+                    .and_then(|()| std::fs::write(&path, proof.to_string()))
+                    .with_context(|| format!("{shown} cannot be written"))?;
+                written.push(json!({ "index": event.leaf, "event": event.kind, "proof": shown }));
+            }
+            anyhow::Ok(written)
+        })?;
+        context.output.answer(&written, || {
+            let line = |it: &serde_json::Value| {
+                format!(
+                    "{}  {}",
+                    it["proof"].as_str().unwrap_or_default(),
+                    it["event"].as_str().unwrap_or_default()
+                )
+            };
+            written.iter().map(line).collect::<Vec<_>>().join("\n")
+        })
+    }
+}

@@ -1,0 +1,116 @@
+//! A request in words, for a terminal.
+
+use countersign_client::view::{Outcome, Request, Verdict};
+
+use crate::output::columns;
+
+/// All that is known of a request.
+pub(crate) fn whole(request: &Request) -> String {
+    let mut lines = vec![format!("request    {}", request.id)];
+    let mut say = |name: &str, text: &str| lines.push(format!("{name:<10} {text}"));
+    say("action", &request.action);
+    say("status", &request.status);
+    say("channel", &request.channel);
+    say("submitted", &request.submitted_at);
+    if let Some(due) = &request.due_at {
+        say("due", due);
+    }
+    if let Some(digest) = &request.digest {
+        say("digest", digest);
+    }
+    for proof in &request.verifications {
+        say("proved", &proof.method);
+    }
+    for vote in &request.votes {
+        say(
+            "vote",
+            &format!("{} for {}{}", vote.vote, vote.seat, if vote.counts { "" } else { " (counts no more)" }),
+        );
+    }
+    if let Some(result) = &request.result {
+        say("result", &outcome(result));
+    }
+    if let Some(verdict) = &request.verdict {
+        lines.push(self::verdict(verdict));
+    }
+    if let Some(plan) = &request.plan {
+        // What the data map would do with a row matters only where something is done with it.
+        let changes = !matches!(request.action.as_str(), "access" | "export");
+        lines.push(format!("plan: {} rows{}", plan.rows(), if changes { "" } else { " to hand over" }));
+        let mut rows = Vec::new();
+        for source in &plan.sources {
+            for table in source.tables.iter().filter(|table| table.rows > 0) {
+                let basis = table.legal_basis.as_deref().filter(|_| changes).unwrap_or_default();
+                let treatment = if changes { table.treatment.as_str() } else { "" };
+                rows.push(vec![
+                    format!("  {}.{}", source.name, table.table),
+                    treatment.to_owned(),
+                    table.rows.to_string(),
+                    basis.to_owned(),
+                ]);
+            }
+        }
+        lines.push(columns(&rows));
+    }
+    if let Some(token) = &request.request_token {
+        lines.push(format!("token      {}", token.show()));
+        lines.push("The token is the only key to this request, and is shown this once.".to_owned());
+    }
+    lines.join("\n")
+}
+
+/// What came of it, with what was kept and why.
+fn outcome(result: &Outcome) -> String {
+    let mut said = result.outcome.clone();
+    if let Some(code) = &result.code {
+        said.push_str(&format!(": {code}"));
+    }
+    let touched: u64 = result.touched.iter().map(|rows| rows.rows).sum();
+    if touched > 0 {
+        said.push_str(&format!("; {touched} rows"));
+    }
+    for kept in &result.kept {
+        let code = kept.code.as_deref().unwrap_or("kept");
+        said.push_str(&format!("; {} of {} kept: {code}", kept.rows, kept.table));
+    }
+    if result.package {
+        said.push_str("; a package waits to be fetched");
+    }
+    said
+}
+
+/// What policy says, with every way on.
+pub(crate) fn verdict(verdict: &Verdict) -> String {
+    match verdict.decision.as_str() {
+        "release" => format!("verdict    release by {}", verdict.policies.join(", ")),
+        "deny" => format!("verdict    never: {}", verdict.code.as_deref().unwrap_or("denied")),
+        _ if verdict.paths.is_empty() => {
+            "verdict    not yet, and nothing that anybody could do is known".to_owned()
+        }
+        _ => {
+            let mut lines = vec!["verdict    not yet; missing is".to_owned()];
+            for path in &verdict.paths {
+                let missing: Vec<String> = path.missing.iter().map(ToString::to_string).collect();
+                lines.push(format!("  for {}: {}", path.policy, missing.join(" and ")));
+            }
+            lines.join("\n")
+        }
+    }
+}
+
+/// Requests as rows.
+pub(crate) fn rows(requests: &[Request]) -> String {
+    if requests.is_empty() {
+        return "none".to_owned();
+    }
+    let mut table = vec![["ID", "ACTION", "STATUS", "SUBMITTED", "DUE"].map(str::to_owned).to_vec()];
+    for request in requests {
+        let due = request.due_at.as_deref().unwrap_or_default();
+        table.push(
+            [&request.id, &request.action, &request.status, &request.submitted_at, due]
+                .map(ToString::to_string)
+                .to_vec(),
+        );
+    }
+    columns(&table)
+}

@@ -1,0 +1,106 @@
+//! `countersign serve`: this node at work, until it is told to stop.
+
+use std::io::IsTerminal;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use clap::Args;
+use countersign_service::Service;
+use countersign_web::WebOptions;
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use crate::cli::Context;
+use crate::config::{self, Config, Log, LogForm};
+use crate::output::print_line;
+use crate::wiring;
+
+/// Serve the API, and carry out what is released.
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Listen here instead; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+}
+
+impl Serve {
+    pub(crate) fn run(self, context: &Context) -> anyhow::Result<()> {
+        let config = Config::load(&config::locate(context.config.as_deref()))?;
+        log(&config.log)?;
+        let listen = self.listen.unwrap_or(config.server.listen);
+        runtime()?.block_on(async {
+            let listener =
+                TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
+            let address = listener.local_addr()?;
+            let service = wiring::service(&config)?;
+            if !service.has_begun().await? {
+                anyhow::bail!("this installation has not begun: enter its first people and settings with `countersign init`");
+            }
+            let json = context.output.json;
+            until_stopped(service, listener, || {
+                let url = format!("http://{address}");
+                print_line(&if json { json!({ "listening": url }).to_string() } else { format!("listening on {url}") })
+            })
+            .await
+        })
+    }
+}
+
+/// The threads that everything of a node runs on.
+pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+}
+
+/// Serves and works until the process is asked to stop; then ends open calls and running jobs. `ready` is called
+/// once calls are answered.
+pub(crate) async fn until_stopped(
+    service: Arc<Service>,
+    listener: TcpListener,
+    ready: impl FnOnce() -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    // When nobody else can hold a lease, those that stand are of a process that died.
+    service.store().release_leases().await?;
+    let (stop, stopped) = watch::channel(false);
+    let working = tokio::spawn(Arc::clone(&service).work(stopped.clone()));
+    let options = WebOptions::default();
+    let router = countersign_web::router(service, options.clone());
+    let mut closing = stopped;
+    let serving = tokio::spawn(countersign_web::serve(listener, router, options, async move {
+        // An error means that the sender is gone: then it is time to stop too.
+        let _ = closing.wait_for(|stop| *stop).await;
+    }));
+    ready()?;
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    tracing::info!("stopping: open calls and running jobs come to an end");
+    let _ = stop.send(true);
+    tokio::select! {
+        ended = async { (serving.await, working.await) } => {
+            ended.0??;
+            ended.1?;
+        }
+        // Asked twice: what is left undone is found again at the next start.
+        _ = interrupt.recv() => tracing::warn!("stopped at once"),
+    }
+    Ok(())
+}
+
+/// Log lines go to standard error.
+pub(crate) fn log(log: &Log) -> anyhow::Result<()> {
+    use tracing_subscriber::EnvFilter;
+    let filter = EnvFilter::try_new(&log.filter).with_context(|| format!("[log] filter `{}`", log.filter))?;
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let lines = lines.with_ansi(std::io::stderr().is_terminal());
+    let set = match log.form {
+        LogForm::Text => lines.try_init(),
+        LogForm::Json => lines.json().try_init(),
+    };
+    set.map_err(|error| anyhow::anyhow!("the log cannot be set up: {error}"))
+}

@@ -1,0 +1,164 @@
+//! `[sources.NAME]`: how this node reaches the stores that hold people's data.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use anyhow::Context;
+
+use super::Folder;
+use super::section::{Located, Section};
+
+/// A source and how to reach it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Source {
+    /// Its name, by which data maps call it.
+    pub(crate) name: String,
+    /// How it is reached.
+    pub(crate) reach: Reach,
+    /// A pause between the statements of an erasure, in milliseconds: spares a source that has other work.
+    pub(crate) pace_ms: u64,
+}
+
+/// How a source is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// A SQLite file.
+    Sqlite {
+        /// Where.
+        path: PathBuf,
+    },
+    /// A PostgreSQL database.
+    Postgres {
+        /// Its connection string.
+        url: Secret,
+        /// The schemas whose tables may be mapped; empty for `public` alone.
+        schemas: Vec<String>,
+    },
+}
+
+/// A secret, or where it is. Debug shows the place alone.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum Secret {
+    /// Written in the configuration itself.
+    Here(String),
+    /// In an environment variable.
+    Env(String),
+    /// In a file.
+    File(PathBuf),
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Here(_) => f.write_str("Secret(…)"),
+            Self::Env(name) => write!(f, "Secret(${name})"),
+            Self::File(path) => write!(f, "Secret({})", path.display()),
+        }
+    }
+}
+
+impl Secret {
+    /// Reads at most one of two keys: the name of a variable, or of a file.
+    pub(super) fn read(
+        section: &mut Section<'_>,
+        keys: [&'static str; 2],
+        folder: Folder<'_>,
+    ) -> Option<Self> {
+        let (env, file) = (section.text(keys[0]), section.text(keys[1]));
+        match (env, file) {
+            (Some(_), Some(file)) => {
+                section.note(
+                    file.span,
+                    format!("`{}` and `{}` are both there", keys[0], keys[1]),
+                    "take one out",
+                );
+                None
+            }
+            (Some(env), None) => Some(Self::Env(env.value)),
+            (None, Some(file)) => Some(Self::File(folder.join(&file.value))),
+            (None, None) => None,
+        }
+    }
+
+    /// The secret itself.
+    ///
+    /// # Errors
+    /// When the variable is not set or the file cannot be read.
+    pub(crate) fn fetch(&self) -> anyhow::Result<String> {
+        match self {
+            Self::Here(text) => Ok(text.clone()),
+            Self::Env(name) => {
+                std::env::var(name).with_context(|| format!("the environment variable {name} is not set"))
+            }
+            Self::File(path) => std::fs::read_to_string(path)
+                .map(|text| text.trim().to_owned())
+                .with_context(|| format!("{} cannot be read", path.display())),
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Sqlite,
+    Postgres,
+}
+
+pub(super) fn read(section: Section<'_>, folder: Folder<'_>) -> Vec<Source> {
+    let mut sources: Vec<Source> =
+        section.sections().into_iter().filter_map(|(name, section)| source(&name, section, folder)).collect();
+    sources.sort_by(|a, b| a.name.cmp(&b.name));
+    sources
+}
+
+fn source(name: &Located<String>, mut section: Section<'_>, folder: Folder<'_>) -> Option<Source> {
+    if !section.is_there() {
+        return None;
+    }
+    let mut letters = name.value.chars();
+    let starts = letters.next().is_some_and(|first| first.is_ascii_lowercase());
+    if !starts
+        || !letters.all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+        || name.value.len() > 64
+    {
+        let what = format!("a source cannot be called `{}`", name.value);
+        section.note(name.span.clone(), what, "begin with a-z and go on with a-z, 0-9 or _");
+    }
+    section.required("kind", "\"sqlite\"").as_ref()?;
+    let kind = section.word("kind", &[("sqlite", Kind::Sqlite), ("postgres", Kind::Postgres)])?;
+    let pace_ms = section.number("pace_ms", 0..=60_000).unwrap_or(0);
+    let reach = match kind {
+        Kind::Sqlite => section
+            .required("path", "\"shop.sqlite\"")
+            .map(|path| Reach::Sqlite { path: folder.join(&path.value) }),
+        Kind::Postgres => {
+            let schemas = section.texts("schemas");
+            url(&mut section, folder).map(|url| Reach::Postgres { url, schemas })
+        }
+    };
+    section.close();
+    Some(Source { name: name.value.clone(), reach: reach?, pace_ms })
+}
+
+fn url(section: &mut Section<'_>, folder: Folder<'_>) -> Option<Secret> {
+    let here = section.text("url");
+    let elsewhere = Secret::read(section, ["url_env", "url_file"], folder);
+    match (here, elsewhere) {
+        (Some(here), Some(_)) => {
+            section.note(here.span, "the address is given twice", "take one out");
+            None
+        }
+        (Some(here), None) => {
+            let fits = here.value.starts_with("postgres://") || here.value.starts_with("postgresql://");
+            if !fits {
+                section.note(here.span, "`url` is no PostgreSQL address", "begin it with `postgres://`");
+            }
+            fits.then_some(Secret::Here(here.value))
+        }
+        (None, Some(elsewhere)) => Some(elsewhere),
+        (None, None) => {
+            let advice = "add `url_env`, `url_file` or `url`";
+            section.note(section.span(), "nothing says where the database is", advice);
+            None
+        }
+    }
+}

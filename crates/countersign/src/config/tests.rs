@@ -1,0 +1,194 @@
+//! What a person reads who made a mistake, word for word.
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+
+use insta::assert_snapshot;
+
+use super::*;
+
+const MAIL: &str = "[mail]\nkind = \"inbox\"\ndirectory = \"inbox\"\nfrom = \"demo@example.test\"\n";
+
+fn read(text: &str) -> Config {
+    Config::parse(text, Path::new("/etc/countersign")).unwrap()
+}
+
+/// What is said of `text`, followed by a good [mail].
+fn said(text: &str) -> String {
+    said_of(&format!("{text}{MAIL}"))
+}
+
+fn said_of(text: &str) -> String {
+    let all = Config::parse(text, Path::new("/etc/countersign")).unwrap_err();
+    format!("error: {}", Mistakes { file: FILE.to_owned(), text: text.to_owned(), all })
+}
+
+#[test]
+fn only_mail_must_be_written() {
+    let config = read(MAIL);
+    assert_eq!(config.server.listen.to_string(), "127.0.0.1:7300");
+    assert_eq!(config.store.path, Path::new("/etc/countersign/data/countersign.db"));
+    assert_eq!(config.keys.directory, Path::new("/etc/countersign/keys"));
+}
+
+#[test]
+fn sources_are_read_by_kind_and_in_the_order_of_their_names() {
+    let config = read(&format!(
+        "[sources.shop]\nkind = \"sqlite\"\npath = \"shop.sqlite\"\npace_ms = 20\n\
+         [sources.crm]\nkind = \"postgres\"\nurl_env = \"CRM_URL\"\nschemas = [\"crm\"]\n{MAIL}"
+    ));
+    assert_eq!(
+        config.sources[0].reach,
+        Reach::Postgres { url: Secret::Env("CRM_URL".to_owned()), schemas: vec!["crm".to_owned()] }
+    );
+    assert_eq!((config.sources[1].name.as_str(), config.sources[1].pace_ms), ("shop", 20));
+}
+
+#[test]
+fn a_misspelt_key_is_shown_at_its_line_with_the_word_that_was_meant() {
+    assert_snapshot!(said("# where the doors are\n[server]\nlistn = \"127.0.0.1:7300\"\n"), @r#"
+    error: countersign.toml
+      × line 3: unknown key `listn` in [server]
+     3 | listn = "127.0.0.1:7300"
+       | ^^^^^ did you mean `listen`?
+    "#);
+}
+
+#[test]
+fn every_mistake_is_shown_at_once() {
+    assert_snapshot!(said("[server]\nlisten = 7300\n[store]\npath = \"\"\n[sauces.shop]\nkind = \"sqlite\"\n"), @r#"
+    error: countersign.toml
+      × line 2: `listen` must be a text, not a number
+     2 | listen = 7300
+       |          ^^^^ put it in quotes
+      × line 4: `path` is empty
+     4 | path = ""
+       |        ^^ give it a value or take the line out
+      × line 5: unknown section `sauces`
+     5 | [sauces.shop]
+       |  ^^^^^^ did you mean `sources`?
+    "#);
+}
+
+#[test]
+fn a_word_that_is_not_known_is_answered_with_those_that_are() {
+    assert_snapshot!(said("[log]\nformat = \"jsno\"\n[sources.shop]\nkind = \"oracle\"\n"), @r#"
+    error: countersign.toml
+      × line 2: `format` knows no `jsno`
+     2 | format = "jsno"
+       |          ^^^^^^ did you mean `json`?
+      × line 4: `kind` knows no `oracle`
+     4 | kind = "oracle"
+       |        ^^^^^^^^ known here: `sqlite`, `postgres`
+    "#);
+}
+
+#[test]
+fn what_must_be_there_is_named_with_an_example() {
+    assert_snapshot!(said("[sources.shop]\nkind = \"sqlite\"\n[sources.crm]\nkind = \"postgres\"\n"), @r#"
+    error: countersign.toml
+      × line 1: [sources.shop] has no `path`
+     1 | [sources.shop]
+       |          ^^^^ add a line: path = "shop.sqlite"
+      × line 3: nothing says where the database is
+     3 | [sources.crm]
+       |          ^^^ add `url_env`, `url_file` or `url`
+    "#);
+}
+
+#[test]
+fn numbers_out_of_range_and_in_quotes_are_told_apart() {
+    assert_snapshot!(
+        said("[sources.a]\nkind = \"sqlite\"\npath = \"a\"\npace_ms = 60001\n[sources.b]\nkind = \"sqlite\"\npath = \"b\"\npace_ms = \"20\"\n"),
+        @r#"
+    error: countersign.toml
+      × line 4: `pace_ms` is out of range
+     4 | pace_ms = 60001
+       |           ^^^^^ from 0 to 60000
+      × line 8: `pace_ms` must be a whole number, not a text
+     8 | pace_ms = "20"
+       |           ^^^^ write it without quotes
+    "#
+    );
+}
+
+#[test]
+fn keys_within_the_stores_folder_are_refused() {
+    assert_snapshot!(said("[store]\npath = \"data/c.db\"\n[keys]\ndirectory = \"data/keys\"\n"), @r#"
+    error: countersign.toml
+      × line 4: the keys would lie in the store's folder, so that a copy of the data carries them along
+     4 | directory = "data/keys"
+       |             ^^^^^^^^^^^ name a folder outside it
+    "#);
+}
+
+#[test]
+fn a_name_that_no_map_could_write_is_refused() {
+    assert_snapshot!(said("[sources.Shop-1]\nkind = \"sqlite\"\npath = \"a\"\n"), @r"
+    error: countersign.toml
+      × line 1: a source cannot be called `Shop-1`
+     1 | [sources.Shop-1]
+       |          ^^^^^^ begin with a-z and go on with a-z, 0-9 or _
+    ");
+}
+
+#[test]
+fn text_that_is_no_toml_is_shown_where_it_ends_to_be() {
+    assert_snapshot!(said("[server]\nlisten = 127.0.0.1:7300\n"), @r"
+    error: countersign.toml
+      × line 2: invalid float, expected nothing
+     2 | listen = 127.0.0.1:7300
+       |               ^^^^^^^^^ a text stands in quotes
+    ");
+}
+
+#[test]
+fn no_secret_is_repeated() {
+    let text = "[sources.crm]\nkind = \"postgres\"\nurl = \"postgers://ana:hunter2@db/crm\"\npassword = \"hunter2\"\n\
+                [sources]\nshop = { kind = \"postgres\", url = \"postgers://ana:hunter2@db/crm\" }\n";
+    let said = said(text);
+    assert!(!said.contains("hunter2"), "{said}");
+    let said = said_of(&format!(
+        "[sources.crm]\nkind = \"postgres\"\nurl = \"postgers://ana:hunter2@db/crm\"\npassword = \"hunter2\"\n{MAIL}"
+    ));
+    assert!(!said.contains("hunter2"), "{said}");
+    assert_snapshot!(said, @r"
+    error: countersign.toml
+      × line 3: `url` is no PostgreSQL address
+     3 | url = …
+       |       ^ begin it with `postgres://`
+      × line 4: unknown key `password` in [sources.crm]
+     4 | password = …
+       | ^^^^^^^^ known here: `kind`, `pace_ms`, `schemas`, `url`, `url_env`, `url_file`
+    ");
+}
+
+#[test]
+fn mail_by_smtp_takes_the_usual_port_of_its_kind_of_guard() {
+    let config = read(
+        "[mail]\nkind = \"smtp\"\nhost = \"mail.example.com\"\nfrom = \"a@example.com\"\ntls = \"starttls\"\n\
+         user = \"a\"\npassword_file = \"smtp.password\"\n",
+    );
+    let Mail::Smtp { port, login, .. } = config.mail else { unreachable!() };
+    assert_eq!(port, 587);
+    assert_eq!(login.unwrap().1, Secret::File("/etc/countersign/smtp.password".into()));
+}
+
+#[test]
+fn a_password_without_a_user_and_no_mail_at_all_are_told() {
+    assert_snapshot!(said_of("[mail]\nkind = \"smtp\"\nhost = \"h\"\nfrom = \"nobody\"\npassword_env = \"P\"\n"), @r#"
+    error: countersign.toml
+      × line 1: [mail] has a password but no `user`
+     1 | [mail]
+       |  ^^^^ add a line: user = "…"
+      × line 4: `from` is no e-mail address
+     4 | from = "nobody"
+       |        ^^^^^^^^ write it as in `name@example.com`
+    "#);
+    assert_snapshot!(said_of("[server]\n"), @r"
+    error: countersign.toml
+      × line 1: there is no section [mail]
+     1 | [server]
+       | ^ codes must reach people; add one
+    ");
+}

@@ -1,0 +1,172 @@
+//! The keys of an installation as files, each for its owner alone: the log's signing key in the form that Go's
+//! `note` package has for it, the others as hex.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use anyhow::{Context, bail, ensure};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use countersign_ledger::{Algorithm, SigningKey, VerifierKey};
+use countersign_service::keys::Keys;
+use countersign_service::ports::chance::{self, Chance};
+use zeroize::Zeroizing;
+
+use super::{private_file, private_folder};
+
+const LEDGER: &str = "ledger.key";
+/// The public half, to be handed out.
+const VKEY: &str = "ledger.vkey";
+const INDEX: &str = "index.key";
+const TOKEN: &str = "token.key";
+/// The number of the wrapping key that new requests are sealed under.
+const EPOCH: u32 = 1;
+const PREFIX: &str = "PRIVATE+KEY+";
+
+/// All keys of an installation.
+pub(crate) struct Loaded {
+    /// Those of the service.
+    pub(crate) keys: Keys,
+    /// Signs checkpoints.
+    pub(crate) ledger: SigningKey,
+}
+
+fn wrapping() -> String {
+    format!("wrapping-{EPOCH}.key")
+}
+
+/// Whether there are keys in a folder.
+pub(crate) fn exist(directory: &Path) -> bool {
+    directory.join(LEDGER).exists()
+}
+
+/// Makes new keys in `directory`; `origin` names the log for ever.
+///
+/// # Errors
+/// When there are keys already, the origin is no name for a log, or files cannot be written.
+pub(crate) fn create(directory: &Path, origin: &str, random: &dyn Chance) -> anyhow::Result<()> {
+    ensure!(
+        !exist(directory),
+        "there are keys in {} already; new ones would open nothing",
+        directory.display()
+    );
+    private_folder(directory)?;
+    let seed = Zeroizing::new(chance::bytes::<32>(random));
+    let ledger = SigningKey::from_seed(origin, &seed).context("the name of the ledger")?;
+    let vkey = ledger.verifier();
+    let mut secret = Zeroizing::new(vec![Algorithm::Ed25519.byte()]);
+    secret.extend_from_slice(&*seed);
+    let id = u32::from_be_bytes(vkey.id());
+    let text = Zeroizing::new(format!("{PREFIX}{origin}+{id:08x}+{}\n", STANDARD.encode(&*secret)));
+    for name in [&wrapping(), INDEX, TOKEN] {
+        let key = Zeroizing::new(chance::bytes::<32>(random));
+        private_file(&directory.join(name), &Zeroizing::new(format!("{}\n", hex::encode(*key))))?;
+    }
+    private_file(&directory.join(VKEY), &format!("{vkey}\n"))?;
+    // Last: with it there, the keys are complete.
+    private_file(&directory.join(LEDGER), &text)
+}
+
+/// Reads the keys in `directory`.
+///
+/// # Errors
+/// When one is missing, malformed, or open to others.
+pub(crate) fn load(directory: &Path) -> anyhow::Result<Loaded> {
+    let shown = directory.display();
+    ensure!(
+        exist(directory),
+        "there are no keys in {shown}; `countersign init` makes them for a new installation"
+    );
+    let text = secret(&directory.join(LEDGER))?;
+    let ledger = signing_key(&text).with_context(|| format!("{shown}/{LEDGER}"))?;
+    let key = |name: &str| bytes(&directory.join(name));
+    let keys = Keys { wrapping: key(&wrapping())?, epoch: EPOCH, index: key(INDEX)?, token: key(TOKEN)? };
+    Ok(Loaded { keys, ledger })
+}
+
+/// The log's verifier key, without opening any secret.
+///
+/// # Errors
+/// When it is missing or malformed.
+pub(crate) fn verifier(directory: &Path) -> anyhow::Result<VerifierKey> {
+    let path = directory.join(VKEY);
+    let shown = path.display();
+    let text = std::fs::read_to_string(&path).with_context(|| format!("{shown} cannot be read"))?;
+    text.trim().parse().with_context(|| format!("{shown}"))
+}
+
+fn signing_key(text: &str) -> anyhow::Result<SigningKey> {
+    const FORM: &str = "a signing key reads `PRIVATE+KEY+<name>+<8 hex digits>+<base64>`";
+    let mut parts = text.trim().strip_prefix(PREFIX).context(FORM)?.splitn(3, '+');
+    let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else { bail!(FORM) };
+    // What is wrong with the text is not repeated: it is secret.
+    let key = Zeroizing::new(STANDARD.decode(key).map_err(|_| anyhow::anyhow!(FORM))?);
+    let Some((&algorithm, seed)) = key.split_first() else { bail!(FORM) };
+    ensure!(Algorithm::of_byte(algorithm).is_some(), "its signature type is not supported, only Ed25519 is");
+    let seed: Zeroizing<[u8; 32]> = Zeroizing::new(seed.try_into().map_err(|_| anyhow::anyhow!(FORM))?);
+    let signing = SigningKey::from_seed(name, &seed)?;
+    let genuine = format!("{:08x}", u32::from_be_bytes(signing.verifier().id()));
+    ensure!(genuine == id, "the key id does not belong to this name and key");
+    Ok(signing)
+}
+
+fn bytes(path: &Path) -> anyhow::Result<[u8; 32]> {
+    let text = secret(path)?;
+    let mut key = [0; 32];
+    hex::decode_to_slice(text.trim(), &mut key)
+        .map_err(|_| anyhow::anyhow!("{} has no 64 hexadecimal digits in it", path.display()))?;
+    Ok(key)
+}
+
+/// Reads a secret that nobody else may read.
+pub(crate) fn secret(path: &Path) -> anyhow::Result<Zeroizing<String>> {
+    let shown = path.display();
+    let mode =
+        std::fs::metadata(path).with_context(|| format!("{shown} cannot be read"))?.permissions().mode();
+    ensure!(
+        mode & 0o077 == 0,
+        "{shown} is open to others (mode {:o}); close it with: chmod 600 {shown}",
+        mode & 0o777
+    );
+    std::fs::read_to_string(path).map(Zeroizing::new).with_context(|| format!("{shown} cannot be read"))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::installation::SystemChance;
+
+    #[test]
+    fn keys_are_read_back_as_they_were_made_and_the_public_half_fits() {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = folder.path().join("keys");
+        create(&directory, "example.com/log", &SystemChance).unwrap();
+        let loaded = load(&directory).unwrap();
+        assert_eq!(loaded.ledger.verifier(), &verifier(&directory).unwrap());
+        assert!(create(&directory, "example.com/log", &SystemChance).is_err());
+    }
+
+    #[test]
+    fn a_key_that_others_may_read_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        create(folder.path(), "example.com/log", &SystemChance).unwrap();
+        let path = folder.path().join(INDEX);
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
+        let error = load(folder.path()).err().unwrap().to_string();
+        assert!(error.contains("chmod 600"), "{error}");
+    }
+
+    #[test]
+    fn an_altered_signing_key_is_refused_and_never_repeated() {
+        let folder = tempfile::tempdir().unwrap();
+        create(folder.path(), "example.com/log", &SystemChance).unwrap();
+        let text = std::fs::read_to_string(folder.path().join(LEDGER)).unwrap();
+        for altered in
+            [text.replace("example.com", "example.org"), text.replace("PRIVATE", "PUBLIC"), text[..60].into()]
+        {
+            let error = format!("{:#}", signing_key(&altered).err().unwrap());
+            assert!(!error.contains(text.trim().rsplit('+').next().unwrap()), "{error}");
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! Which connector stands behind which kind of source: one line each.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use anyhow::Context;
+use countersign_connect::package::Zip;
+use countersign_connect::postgres::{self, PostgresSource};
+use countersign_connect::sqlite::{self, SqliteSource};
+use countersign_service::ports::package::Packager;
+use countersign_service::ports::source::Source as SourcePort;
+
+use crate::config::{Reach, Source};
+
+/// All configured sources by name.
+///
+/// # Errors
+/// As [`one`].
+pub(crate) fn all(configured: &[Source]) -> anyhow::Result<BTreeMap<String, Arc<dyn SourcePort>>> {
+    configured.iter().map(|it| Ok((it.name.clone(), one(it)?))).collect()
+}
+
+/// One source, as it is configured.
+///
+/// # Errors
+/// When a secret cannot be fetched, or an address not be understood.
+pub(crate) fn one(configured: &Source) -> anyhow::Result<Arc<dyn SourcePort>> {
+    let Source { name, reach, pace_ms } = configured;
+    let pace_ms = *pace_ms;
+    Ok(match reach {
+        Reach::Sqlite { path } => {
+            let options = sqlite::Options { pace_ms, ..sqlite::Options::new(path) };
+            Arc::new(SqliteSource::open(name, options)?)
+        }
+        Reach::Postgres { url, schemas } => {
+            let url = url.fetch().with_context(|| format!("source `{name}`"))?;
+            let mut options = postgres::Options { pace_ms, ..postgres::Options::new(url) };
+            if !schemas.is_empty() {
+                options.schemas.clone_from(schemas);
+            }
+            Arc::new(PostgresSource::open(name, options)?)
+        }
+    })
+}
+
+/// Makes packages.
+pub(crate) fn packager() -> Arc<dyn Packager> {
+    Arc::new(Zip)
+}

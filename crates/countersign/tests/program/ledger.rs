@@ -1,0 +1,122 @@
+//! The ledger leaves the house: exported beside a running server and without one, verified offline, proved entry by
+//! entry.
+
+use std::path::Path;
+
+use countersign_ledger::{Entry, ProofFile, VerifierKey};
+
+use crate::place::{Place, run};
+
+/// An installation that was served once, and has a request.
+fn served() -> (Place, String) {
+    let place = Place::begun();
+    let server = place.serve();
+    let said = place.run(&[
+        "request",
+        "submit",
+        "export",
+        "--json",
+        "--requester",
+        "subject",
+        "-s",
+        "email=a@example.test",
+        "--server",
+        &server.url,
+        "--token-file",
+        "tokens/portal",
+    ]);
+    assert_eq!(said.code, 0, "{}", said.err);
+    let request: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+    let beside = place.run(&["ledger", "export", "beside"]);
+    assert_eq!(beside.code, 0, "beside a running server: {}", beside.err);
+    assert_eq!(place.run(&["ledger", "verify", "beside"]).code, 0);
+    // Signed within a moment; stopping waits for it.
+    server.signal("-TERM");
+    let mut server = server;
+    assert!(server.ended().success());
+    (place, request["id"].as_str().unwrap().to_owned())
+}
+
+#[test]
+fn an_export_without_a_server_is_whole_and_holds_every_checkpoint() {
+    let (place, _) = served();
+    assert_eq!(place.run(&["ledger", "export", "out"]).code, 0);
+    let said = place.run(&["ledger", "verify", "out", "--vkey", "keys/ledger.vkey", "--json"]);
+    assert_eq!(said.code, 0, "{}", said.out);
+    let report: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!(report["whole"], true);
+    assert_eq!(report["own_key_trusted"], false);
+    assert!(report["checkpoints"].as_u64().unwrap() >= 1);
+    assert_eq!(place.run(&["ledger", "export", "out"]).code, 1, "an export is not written over another");
+}
+
+#[test]
+fn without_a_key_it_is_said_that_the_exports_own_is_trusted() {
+    let (place, _) = served();
+    let said = place.run(&["ledger", "verify", "beside"]);
+    assert!(said.out.contains("trusts the key in the export itself"), "{}", said.out);
+    std::fs::remove_file(place.path().join("beside/vkey")).unwrap();
+    assert_eq!(place.run(&["ledger", "verify", "beside"]).code, 1);
+}
+
+#[test]
+fn an_altered_entry_and_a_foreign_key_are_found() {
+    let (place, _) = served();
+    let bundle = std::fs::read_dir(place.path().join("beside/tile/entries/000.p"))
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
+    let whole = std::fs::read(&bundle).unwrap();
+    let mut altered = whole.clone();
+    *altered.last_mut().unwrap() ^= 1;
+    std::fs::write(&bundle, &altered).unwrap();
+    let said = place.run(&["ledger", "verify", "beside"]);
+    assert_eq!(said.code, 1);
+    assert!(said.out.contains("NOT WHOLE"), "{}", said.out);
+    std::fs::write(&bundle, &whole).unwrap();
+    assert_eq!(place.run(&["ledger", "verify", "beside"]).code, 0);
+    let stranger = Place::begun();
+    let key = stranger.path().join("keys/ledger.vkey");
+    assert_eq!(place.run(&["ledger", "verify", "beside", "--vkey", key.to_str().unwrap()]).code, 1);
+}
+
+#[test]
+fn a_file_that_is_a_link_out_of_the_export_is_not_followed() {
+    let (place, _) = served();
+    let checkpoint = place.path().join("beside/checkpoint");
+    std::fs::rename(&checkpoint, place.path().join("elsewhere")).unwrap();
+    std::os::unix::fs::symlink(place.path().join("elsewhere"), &checkpoint).unwrap();
+    assert_eq!(place.run(&["ledger", "verify", "beside"]).code, 1);
+}
+
+#[test]
+fn proofs_of_a_request_stand_alone() {
+    let (place, id) = served();
+    let said = place.run(&["ledger", "prove", &id, "-o", "proofs", "--json"]);
+    assert_eq!(said.code, 0, "{}", said.err);
+    let written: Vec<serde_json::Value> = serde_json::from_str(&said.out).unwrap();
+    assert_eq!(written[0]["event"], "submitted");
+    let key: VerifierKey = read(&place.path().join("keys/ledger.vkey")).trim().parse().unwrap();
+    for proof in &written {
+        let path = place.path().join(proof["proof"].as_str().unwrap());
+        let entry = std::fs::read(path.with_extension("json")).unwrap();
+        let proof: ProofFile = read(&path).parse().unwrap();
+        proof.check(Entry::new(&entry).unwrap(), std::slice::from_ref(&key)).unwrap();
+    }
+    assert_eq!(place.run(&["ledger", "prove", "0198c2a4-7b1e-7000-8000-000000000001"]).code, 1);
+    assert_eq!(place.run(&["ledger", "prove", "nonsense"]).code, 2);
+}
+
+#[test]
+fn a_folder_that_is_no_export_is_an_error_and_not_a_verdict() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = run(folder.path(), &["ledger", "verify", "nowhere"]);
+    assert_eq!(said.code, 1);
+    assert!(said.err.contains("nowhere cannot be read"), "{}", said.err);
+}
+
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap()
+}

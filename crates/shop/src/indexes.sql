@@ -1,0 +1,21 @@
+-- Made after the rows, which is faster. Every way from a customer to their rows has one.
+CREATE INDEX customer_by_email ON customer (email);
+CREATE INDEX customer_by_phone ON customer (phone);
+CREATE INDEX customer_by_referrer ON customer (referred_by);
+CREATE INDEX customer_by_default_address ON customer (default_address_id);
+CREATE INDEX customer_by_favourite_order ON customer (favourite_order_id);
+CREATE INDEX address_by_owner ON address (owner_id);
+CREATE INDEX customer_address_by_address ON customer_address (address_id);
+CREATE INDEX orders_by_customer ON orders (customer_id);
+CREATE INDEX orders_by_ship_address ON orders (ship_address_id);
+CREATE INDEX return_line_by_order_line ON return_line (order_id, line_no);
+CREATE INDEX payment_by_order ON payment (order_id);
+CREATE INDEX invoice_by_customer ON invoice (customer_id);
+CREATE INDEX message_by_sender ON message (sender_id);
+CREATE INDEX message_by_recipient ON message (recipient_id);
+CREATE INDEX review_by_customer ON review (customer_id);
+CREATE INDEX ticket_by_customer ON ticket (customer_id);
+CREATE INDEX visit_by_customer ON visit (customer_id);
+CREATE INDEX event_log_by_who ON event_log (who);
+CREATE INDEX old_import_by_mail ON old_import (mail);
+CREATE INDEX app_log_by_at ON app_log (at);
