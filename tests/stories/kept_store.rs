@@ -1,0 +1,112 @@
+//! A small store for each released version, made by that version: later ones must open it, read what is in it, and
+//! prove its ledger. Its keys are of no use anywhere else.
+//!
+//! The one of this version is made by `COUNTERSIGN_KEEP_STORE=1 cargo test --test stories keep`, before the tag.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use countersign_client::view::{Ballot, Choice, Query, Submission};
+use countersign_client::{Client, Settle};
+
+use crate::node::Node;
+
+/// What stands in the store of 0.1.0: an erasure that is done, a request that was taken back, one that waits for a
+/// vote, and one that nobody ever proved.
+const STANDS: [(&str, &str); 4] =
+    [("erase", "completed"), ("export", "withdrawn"), ("erase", "waiting"), ("export", "waiting")];
+
+fn kept(version: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures").join(format!("store-{version}"))
+}
+
+#[test]
+fn store_of_0_1_0_opens_and_its_ledger_verifies() {
+    let mut node = Node::carry_on(&kept("0.1.0"));
+    node.start();
+    let operator = node.client("opal-operator");
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let page = runtime.block_on(operator.requests(&Query::default())).unwrap();
+    let mut seen: Vec<(String, String)> =
+        page.items.into_iter().map(|request| (request.action, request.status)).collect();
+    seen.sort();
+    let mut stands = STANDS.map(|(action, status)| (action.to_owned(), status.to_owned()));
+    stands.sort();
+    assert_eq!(seen, stands);
+    node.run(&["ledger", "export", "ledger-export"]);
+    node.run(&["ledger", "verify", "ledger-export", "--vkey", "keys/ledger.vkey"]);
+    node.stop();
+}
+
+/// Makes the store of this version, when it is asked to.
+#[test]
+fn keep_the_store_of_this_version() {
+    if std::env::var_os("COUNTERSIGN_KEEP_STORE").is_none() {
+        return;
+    }
+    let mut node = Node::begin(200);
+    node.start();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(fill(&node));
+    node.stop();
+    let folder = kept(env!("CARGO_PKG_VERSION"));
+    for part in ["data", "keys", "tokens"] {
+        std::fs::create_dir_all(folder.join(part)).unwrap();
+        for file in std::fs::read_dir(node.folder().join(part)).unwrap() {
+            let file = file.unwrap();
+            if file.file_type().unwrap().is_file() {
+                std::fs::copy(file.path(), folder.join(part).join(file.file_name())).unwrap();
+            }
+        }
+    }
+    // One file without its write-ahead log.
+    let store = rusqlite::Connection::open(folder.join("data/countersign.db")).unwrap();
+    store.query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(())).unwrap();
+}
+
+async fn fill(node: &Node) {
+    let (desk, officer, portal) = (node.client("desk"), node.client("olga-officer"), node.client("portal"));
+    let erased = desk.submit(&submission("erase", None, 4), None).await.unwrap().id;
+    let digest = until(&officer, &erased, |request| request.digest.clone()).await;
+    let ballot = Ballot {
+        vote: Choice::Approve,
+        seat: "privacy".to_owned(),
+        digest: Some(digest),
+        ceiling: None,
+        reason: Some("identified by the desk".to_owned()),
+    };
+    officer.vote(&erased, &ballot).await.unwrap();
+    until(&officer, &erased, |request| (request.status == "completed").then_some(())).await;
+    let taken_back = portal.submit(&submission("export", Some("caller"), 5), None).await.unwrap().id;
+    portal.settle(&taken_back, Settle::Withdraw, None).await.unwrap();
+    let waits = desk.submit(&submission("erase", None, 8), None).await.unwrap().id;
+    until(&officer, &waits, |request| request.digest.clone()).await;
+    portal.submit(&submission("export", Some("subject"), 9), None).await.unwrap();
+}
+
+async fn until<T>(
+    client: &Client,
+    id: &str,
+    seen: impl Fn(&countersign_client::view::Request) -> Option<T>,
+) -> T {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        let request = client.request(id).await.unwrap();
+        if let Some(seen) = seen(&request) {
+            return seen;
+        }
+        assert!(Instant::now() < deadline, "request {id} is {} for ever", request.status);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+fn submission(action: &str, requester: Option<&str>, customer: i64) -> Submission {
+    let member = countersign_shop::cast::member(customer).unwrap();
+    Submission {
+        action: action.to_owned(),
+        requester: requester.map(str::to_owned),
+        subject: BTreeMap::from([("email".to_owned(), member.email.to_owned())]),
+        ..Submission::default()
+    }
+}

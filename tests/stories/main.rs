@@ -1,0 +1,6 @@
+//! Stories on the real binary: real processes, real databases, the real API. One binary for all of them.
+#![allow(clippy::unwrap_used)]
+
+mod kept_store;
+mod kill;
+mod node;
