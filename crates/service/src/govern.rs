@@ -149,7 +149,8 @@ impl Service {
         let settings = self.settings().await?;
         let tally = self.store.tally().await?;
         let now = (self.clock)();
-        let gauge = crate::ports::store::Gauge { action: String::new(), day_start: settings.day_start(now) };
+        let gauge =
+            crate::ports::store::Gauge { actions: Default::default(), day_start: settings.day_start(now) };
         let started = self.store.load(Needs { gauge: Some(gauge), ..Needs::default() }).await?.started;
         let count = |action: &str, status: Status| {
             tally.iter().filter(|(of, at, _)| of == action && *at == status).map(|(_, _, count)| count).sum()

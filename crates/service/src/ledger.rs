@@ -57,9 +57,11 @@ impl Service {
         if !matches!(caller, Caller::Subject(own) if *own == id) {
             caller.may(Act::ReadEvidence)?;
         }
+        // What was acknowledged is proved, also if it waits to be put into the ledger.
+        self.store.sequence().await?;
+        self.sign_head().await?;
         let loaded = self.store.load(Needs { request: Some(id), ..Needs::default() }).await?;
         let record = loaded.request.ok_or(Refusal::NotFound("request"))?;
-        self.sign_head().await?;
         let damaged = |why: String| Refusal::Damaged(why);
         let (size, note) = self.store.checkpoint(None).await?.ok_or(Refusal::Unavailable)?;
         let vkey = self.ledger.verifier();
@@ -67,22 +69,23 @@ impl Service {
             Checkpoint::open(&note, std::slice::from_ref(vkey)).map_err(|why| damaged(why.to_string()))?;
         let note = String::from_utf8(note).map_err(|_| damaged("a checkpoint is not text".to_owned()))?;
         let mut entries = Vec::new();
-        for event in &record.events {
+        let under = record.events.iter().filter_map(|event| event.leaf).filter(|leaf| *leaf < size);
+        for index in under {
             let body = self
                 .store
-                .entries(event.leaf, 1)
+                .entries(index, 1)
                 .await?
                 .pop()
                 .ok_or_else(|| damaged("an entry is missing".into()))?;
             let entry = Entry::new(&body).map_err(|why| damaged(why.to_string()))?;
             let mut tiles: BTreeMap<(u8, u64), Vec<u8>> = BTreeMap::new();
-            for tile in inclusion_tiles(event.leaf, size) {
+            for tile in inclusion_tiles(index, size) {
                 tiles.insert((tile.level(), tile.n()), self.tile(tile).await?);
             }
-            let hashes = inclusion(&tiles, &entry.leaf_hash(), event.leaf, size, &checkpoint.root)
+            let hashes = inclusion(&tiles, &entry.leaf_hash(), index, size, &checkpoint.root)
                 .map_err(|why| damaged(why.to_string()))?;
-            let proof = ProofFile { extra: None, index: event.leaf, hashes, checkpoint: note.clone() };
-            entries.push(Proof { index: event.leaf, entry: body.clone(), proof: proof.to_string() });
+            let proof = ProofFile { extra: None, index, hashes, checkpoint: note.clone() };
+            entries.push(Proof { index, entry: body.clone(), proof: proof.to_string() });
         }
         Ok(Evidence { entries, checkpoint: note, vkey: vkey.to_string() })
     }

@@ -56,7 +56,7 @@ impl History {
         for stored in &record.events {
             let event = event(stored)?;
             if matches!(event, Event::Released { .. }) {
-                released_leaf = Some(stored.leaf);
+                released_leaf = stored.leaf;
             }
             events.push((stored.at, event));
         }
@@ -84,7 +84,7 @@ impl History {
         self.version
     }
 
-    /// The ledger index of its latest release, as loaded.
+    /// The ledger index of its latest release, as loaded; `None` also while that waits to enter the ledger.
     pub fn released_leaf(&self) -> Option<u64> {
         self.released_leaf
     }

@@ -160,6 +160,10 @@ impl From<StoreError> for Refusal {
             StoreError::Refused(refusal) => refusal,
             StoreError::Conflict | StoreError::Fenced => Refusal::Stale,
             StoreError::Damaged(what) => Refusal::Damaged(what),
+            StoreError::Malformed(what) => {
+                tracing::error!(what, "a change was not one that the store takes");
+                Refusal::Damaged("a change that cannot be stored".to_owned())
+            }
             StoreError::Unavailable(why) => {
                 tracing::error!(why, "store unavailable");
                 Refusal::Unavailable

@@ -14,7 +14,7 @@ pub(crate) enum Fault {
 
 /// A change or a question that no correct caller makes: told apart from a conflict, which is worth another try.
 pub(crate) fn malformed(what: &str) -> Fault {
-    Fault::Store(StoreError::Unavailable(format!("the change cannot be stored: {what}")))
+    Fault::Store(StoreError::Malformed(what.to_owned()))
 }
 
 /// Something stored that this version did not store like that.

@@ -45,8 +45,9 @@
 //! let clock = Arc::new(|| Timestamp::from_millis(1_750_000_000_000));
 //! let store = SqliteStore::open(Path::new("data/store.db"), clock)?;
 //! let decide = Box::new(|_: &_| Ok(Change { entries: vec![b"an entry".to_vec()], ..Change::default() }));
-//! let committed = store.act(Needs::default(), decide).await?;
-//! assert_eq!(store.head().await?.0, committed.leaves[0] + 1);
+//! store.act(Needs::default(), decide).await?;
+//! store.sequence().await?;
+//! assert_eq!(store.head().await?.0, 1);
 //! # Ok(())
 //! # }
 //! ```

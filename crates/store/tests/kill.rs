@@ -173,7 +173,7 @@ async fn whole(path: &Path, acknowledged: &BTreeSet<u64>) {
         let request = loaded.request.unwrap();
         assert_eq!((request.events.len(), request.terms.len(), loaded.records.len()), (2, 1, 1), "{n}");
         for event in request.events {
-            assert_eq!(entries[event.leaf as usize], format!("{} {n}", event.kind).into_bytes());
+            assert_eq!(entries[event.leaf.unwrap() as usize], format!("{} {n}", event.kind).into_bytes());
         }
     }
     store.release_leases().await.unwrap();

@@ -145,6 +145,9 @@ impl Service {
                 _ = tokio::time::sleep(NAP) => {}
             }
             changes.mark_unchanged();
+            if !self.store.leads() {
+                continue;
+            }
             if let Err(refusal) = self.sign_head().await {
                 tracing::warn!(%refusal, "no checkpoint was signed");
             }

@@ -1,7 +1,7 @@
 //! Our state: one transaction that loads what is named, asks a pure function, and appends what it answers.
 //! The store sees bytes and indexed columns; it knows no event, no policy and no key.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use countersign_core::id::RequestId;
@@ -107,8 +107,8 @@ pub struct EventRecord {
     pub form: u32,
     /// The event.
     pub body: Vec<u8>,
-    /// The index of its entry in the ledger.
-    pub leaf: u64,
+    /// The index of its entry in the ledger; `None` while the entry still waits to be put there.
+    pub leaf: Option<u64>,
 }
 
 /// A word under which a request can be found: `root`, `identity`, `requester`, `voter`, `waiting`.
@@ -164,17 +164,19 @@ pub enum Find {
 pub struct Needs {
     /// A request with its history; absent in `Loaded` if there is none.
     pub request: Option<RequestId>,
-    /// Locks the gauge of this action and loads what runs, what started since a moment, and what shares a root.
+    /// Locks gauges, and loads what runs, what started since a moment, and what shares a root. While a decision
+    /// looks at a gauge, the records that it loaded do not change either.
     pub gauge: Option<Gauge>,
     /// Records, by kind.
     pub records: Vec<(String, Find)>,
 }
 
-/// A look at the running requests, under the lock of an action.
+/// A look at the running requests, under the locks that keep what is seen true until the commit: of the named
+/// actions, and of every `root` term of the request that is loaded with it.
 #[derive(Clone, Debug)]
 pub struct Gauge {
-    /// Whose gauge row is locked.
-    pub action: String,
+    /// Whose gauges are locked: the request's own action, and those that its policies read.
+    pub actions: BTreeSet<String>,
     /// The start of the day in the configured time zone.
     pub day_start: Timestamp,
 }
@@ -380,8 +382,6 @@ pub struct Change {
 pub struct Committed {
     /// The transaction's time.
     pub at: Timestamp,
-    /// Ledger indexes of the change's entries: those of events first, then the others.
-    pub leaves: Vec<u64>,
 }
 
 /// Why nothing was committed.
@@ -396,6 +396,9 @@ pub enum StoreError {
     /// The job's lease belongs to another worker by now.
     #[error("the job's lease was lost")]
     Fenced,
+    /// No correct caller makes such a change: trying again is of no use.
+    #[error("the change cannot be stored: {0}")]
+    Malformed(String),
     /// The database did not take it.
     #[error("the store is not available: {0}")]
     Unavailable(String),
@@ -468,6 +471,10 @@ pub trait Store: Send + Sync {
     /// Removes records past their `expires_at`; answers how many.
     async fn sweep(&self) -> Result<u64, StoreError>;
 
+    /// Answers once every entry that was committed before the call is in the ledger: events in the order of their
+    /// change, those of a request in the order of its history, then the other entries of the change.
+    async fn sequence(&self) -> Result<(), StoreError>;
+
     /// The ledger's committed head: size and root.
     async fn head(&self) -> Result<(u64, [u8; 32]), StoreError>;
 
@@ -487,6 +494,14 @@ pub trait Store: Send + Sync {
     /// Ledger entries from an index, ascending.
     async fn entries(&self, from: u64, limit: u32) -> Result<Vec<Vec<u8>>, StoreError>;
 
-    /// Changes whenever something was committed: the ledger's size. A hint: look, do not rely on it.
+    /// Whether this node is the one that puts entries into the ledger, and so the first to know that there is a new
+    /// head to sign. A hint that saves work: any node may sign a committed head.
+    fn leads(&self) -> bool;
+
+    /// Whether changes can be stored now.
+    async fn ready(&self) -> Result<(), StoreError>;
+
+    /// Changes whenever something was committed, here or on another node; the number itself only rises and means
+    /// nothing. A hint: look, do not rely on it.
     fn changes(&self) -> tokio::sync::watch::Receiver<u64>;
 }

@@ -146,9 +146,17 @@ pub(crate) fn judging_needs(settings: &Settings, dossier: &Dossier, now: Timesta
     records.extend(people.into_iter().map(person::need));
     Needs {
         request: Some(dossier.id()),
-        gauge: Some(Gauge { action: dossier.submitted().action.clone(), day_start: settings.day_start(now) }),
+        gauge: Some(Gauge { actions: gauges(settings, dossier), day_start: settings.day_start(now) }),
         records,
     }
+}
+
+/// The actions whose running requests a verdict may rest on, the request's own among them.
+fn gauges(settings: &Settings, dossier: &Dossier) -> BTreeSet<String> {
+    let own = &dossier.submitted().action;
+    let read = settings.policies.needs(own);
+    let read = read.into_iter().flat_map(|it| it.running.iter().chain(&it.started_today));
+    read.chain([own]).cloned().collect()
 }
 
 fn decide(

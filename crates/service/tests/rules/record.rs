@@ -171,7 +171,7 @@ fn every_kind_of_event_is_written_and_read_as_its_golden_file_says() {
             kind: event.kind().to_owned(),
             form: 1,
             body: golden.to_vec(),
-            leaf: 0,
+            leaf: None,
         };
         assert_eq!(record::event(&stored).unwrap(), event);
         let newer = EventRecord { form: 2, ..stored };

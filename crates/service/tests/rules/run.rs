@@ -34,8 +34,8 @@ async fn permit_is_spent_only_once_its_release_is_under_a_committed_checkpoint()
     let working = tokio::spawn(Arc::clone(&house.service).work(stopped));
     gate.reached().await;
     let record = house.stored(id).await;
-    let release = record.events.iter().find(|event| event.kind == "released").unwrap().leaf;
-    let start = record.events.iter().find(|event| event.kind == "run_started").unwrap().leaf;
+    let release = record.events.iter().find(|event| event.kind == "released").unwrap().leaf.unwrap();
+    let start = record.events.iter().find(|event| event.kind == "run_started").unwrap().leaf.unwrap();
     let sizes = house.store.checkpoint_sizes(0, 1000).await.unwrap();
     assert!(sizes.iter().any(|size| release < *size && *size <= start), "{release} {start} {sizes:?}");
     gate.open();

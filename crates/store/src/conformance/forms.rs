@@ -117,6 +117,12 @@ pub(super) async fn now(store: &dyn Store) -> Timestamp {
     load(store, Needs::default()).await.now
 }
 
+/// The ledger's head, once everything that was committed is in it.
+pub(super) async fn head(store: &dyn Store) -> (u64, [u8; 32]) {
+    store.sequence().await.unwrap();
+    store.head().await.unwrap()
+}
+
 pub(super) async fn load(store: &dyn Store, needs: Needs) -> Loaded {
     store.load(needs).await.unwrap()
 }

@@ -12,7 +12,7 @@ use super::forms::{at, commit, id, load, request, row, submitted, terms};
 fn gauge(n: Option<u64>, day_start: i64) -> Needs {
     Needs {
         request: n.map(id),
-        gauge: Some(Gauge { action: "erase".to_owned(), day_start: at(day_start) }),
+        gauge: Some(Gauge { actions: ["erase".to_owned()].into(), day_start: at(day_start) }),
         ..Needs::default()
     }
 }

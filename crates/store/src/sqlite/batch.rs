@@ -83,23 +83,22 @@ impl<'db> Batch<'db> {
     pub(super) fn act(&mut self, needs: &Needs, decide: &mut Decide) -> Result<Committed, Fault> {
         let loaded = load::load(self.db, needs, self.now, &self.marks)?;
         let change = decide(&loaded).map_err(StoreError::Refused)?;
-        let mut leaves = Vec::new();
         if !is_empty(&change) {
             self.savepoint()?;
-            self.apply(&change, &mut leaves)?;
+            self.apply(&change)?;
             self.keep()?;
             self.notable = true;
         }
-        Ok(Committed { at: self.now, leaves })
+        Ok(Committed { at: self.now })
     }
 
-    fn apply(&mut self, change: &Change, leaves: &mut Vec<u64>) -> Result<(), Fault> {
+    fn apply(&mut self, change: &Change) -> Result<(), Fault> {
         // Fences first: a worker that lost its lease finds out before anything is written.
         for change in &change.jobs {
             job::change(self, change)?;
         }
         if let Some(change) = &change.request {
-            request::change(self, change, leaves)?;
+            request::change(self, change)?;
         }
         for change in &change.records {
             record::change(self, change)?;
@@ -111,7 +110,7 @@ impl<'db> Batch<'db> {
             settings::change(self, new)?;
         }
         for entry in &change.entries {
-            leaves.push(self.append(entry)?);
+            self.append(entry)?;
         }
         Ok(())
     }

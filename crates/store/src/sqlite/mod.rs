@@ -187,6 +187,11 @@ impl Store for SqliteStore {
         }
     }
 
+    /// Entries enter the ledger in the commit of their change.
+    async fn sequence(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     async fn head(&self) -> Result<(u64, [u8; 32]), StoreError> {
         self.readers.ask(log::head).await
     }
@@ -209,6 +214,14 @@ impl Store for SqliteStore {
 
     async fn entries(&self, from: u64, limit: u32) -> Result<Vec<Vec<u8>>, StoreError> {
         self.readers.ask(move |db| log::entries(db, from, limit)).await
+    }
+
+    fn leads(&self) -> bool {
+        self.writer.is_some()
+    }
+
+    async fn ready(&self) -> Result<(), StoreError> {
+        self.writer()?.ask(|_| Ok(())).await
     }
 
     fn changes(&self) -> watch::Receiver<u64> {

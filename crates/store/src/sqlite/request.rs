@@ -55,7 +55,7 @@ pub(super) fn load(db: &Connection, id: RequestId) -> Result<Option<RequestRecor
             kind: row.get(2)?,
             form: row.get(3)?,
             body: row.get(4)?,
-            leaf: uint(row, 5)?,
+            leaf: Some(uint(row, 5)?),
         });
     }
     if events.len() as u64 != row.version || events.iter().zip(1..).any(|(event, seq)| event.seq != seq) {
@@ -129,12 +129,8 @@ pub(super) fn beside(db: &Connection, id: RequestId) -> Result<Vec<Row>, Fault> 
     Ok(beside)
 }
 
-/// Writes a request's row under its version guard, then its events and terms; answers the leaves of the events.
-pub(super) fn change(
-    batch: &mut Batch<'_>,
-    change: &RequestChange,
-    leaves: &mut Vec<u64>,
-) -> Result<(), Fault> {
+/// Writes a request's row under its version guard, then its events and terms.
+pub(super) fn change(batch: &mut Batch<'_>, change: &RequestChange) -> Result<(), Fault> {
     let row = &change.row;
     let appended = change.events.len() as u64;
     let Some(before) = row.version.checked_sub(appended) else {
@@ -156,7 +152,6 @@ pub(super) fn change(
             .db
             .prepare_cached("insert into event (request, seq, at, kind, form, leaf, body) values (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?
             .execute(params![row.id.as_bytes(), int(seq)?, at, event.kind, event.form, int(leaf)?, event.body])?;
-        leaves.push(leaf);
     }
     for (name, values) in &change.terms {
         if before > 0 {

@@ -42,16 +42,17 @@ impl Prove {
             let checkpoint =
                 String::from_utf8(log.note.clone()).context("the newest checkpoint is no text")?;
             let mut written = Vec::new();
-            for event in record.events.iter().filter(|event| event.leaf < log.head.size) {
-                let (entry, hashes) = log.prove(event.leaf).await?;
-                let proof =
-                    ProofFile { extra: None, index: event.leaf, hashes, checkpoint: checkpoint.clone() };
-                let path = self.out.join(format!("{}.tlog-proof", event.leaf));
+            let under = |leaf: &u64| *leaf < log.head.size;
+            for event in &record.events {
+                let Some(leaf) = event.leaf.filter(under) else { continue };
+                let (entry, hashes) = log.prove(leaf).await?;
+                let proof = ProofFile { extra: None, index: leaf, hashes, checkpoint: checkpoint.clone() };
+                let path = self.out.join(format!("{leaf}.tlog-proof"));
                 let shown = path.display().to_string();
-                std::fs::write(self.out.join(format!("{}.json", event.leaf)), entry)
+                std::fs::write(self.out.join(format!("{leaf}.json")), entry)
                     .and_then(|()| std::fs::write(&path, proof.to_string()))
                     .with_context(|| format!("{shown} cannot be written"))?;
-                written.push(json!({ "index": event.leaf, "event": event.kind, "proof": shown }));
+                written.push(json!({ "index": leaf, "event": event.kind, "proof": shown }));
             }
             anyhow::Ok(written)
         })?;
