@@ -71,7 +71,9 @@ impl Service {
         Duration::from_millis(wait.unsigned_abs().max(1)).min(NAP)
     }
 
-    async fn carry_out(self: Arc<Self>, job: Job) {
+    /// One claimed job to its end, which is recorded. `work` does it with each; public for whoever turns the wheel by
+    /// hand, as the simulation does.
+    pub async fn carry_out(self: Arc<Self>, job: Job) {
         let renewing = Arc::clone(&self).renew(job.id, job.fence);
         let outcome = tokio::select! {
             outcome = self.dispatch(&job) => outcome,
@@ -158,19 +160,24 @@ impl Service {
 
     async fn pass_time_until(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
         while !*stop.borrow() {
-            if let Err(refusal) = self.expire_due().await {
-                tracing::warn!(%refusal, "what ran out could not be ended");
-            }
-            if let Err(refusal) = self.tick_schedules().await {
-                tracing::warn!(%refusal, "schedules could not be looked at");
-            }
-            if let Err(error) = self.store.sweep().await {
-                tracing::warn!(%error, "old records could not be swept");
-            }
+            self.pass_time().await;
             tokio::select! {
                 _ = stop.changed() => {}
                 _ = tokio::time::sleep(Duration::from_secs(1)) => {}
             }
+        }
+    }
+
+    /// What time alone brings: requests run out, schedules tick, old records go.
+    pub async fn pass_time(&self) {
+        if let Err(refusal) = self.expire_due().await {
+            tracing::warn!(%refusal, "what ran out could not be ended");
+        }
+        if let Err(refusal) = self.tick_schedules().await {
+            tracing::warn!(%refusal, "schedules could not be looked at");
+        }
+        if let Err(error) = self.store.sweep().await {
+            tracing::warn!(%error, "old records could not be swept");
         }
     }
 }
