@@ -96,7 +96,7 @@ pub(super) async fn what_a_request_asks_for_never_changes(trial: &dyn Trial) {
     let mut other = moved(row(1, Status::Waiting), Status::Waiting);
     other.row.action = "export".to_owned();
     let answer = commit(&*store, request(other)).await;
-    assert!(matches!(answer, Err(StoreError::Unavailable(_))), "{answer:?}");
+    assert!(matches!(answer, Err(StoreError::Malformed(_))), "{answer:?}");
     assert_eq!(load(&*store, of_request(1)).await.request.unwrap().row.action, "erase");
 }
 
