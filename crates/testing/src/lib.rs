@@ -5,6 +5,8 @@ pub mod clock;
 pub mod mail;
 pub mod port;
 pub mod postgres;
+pub mod process;
+pub mod proxy;
 mod samples;
 pub mod smtp;
 

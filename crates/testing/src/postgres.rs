@@ -3,6 +3,7 @@
 //! A watcher process holds the read end of a pipe. When this process ends, however it ends, the pipe closes; the watcher
 //! stops the server and removes the folder. The server refuses to run as root: then both run as an unprivileged user.
 
+pub mod cluster;
 mod database;
 mod install;
 mod watch;

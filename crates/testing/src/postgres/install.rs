@@ -22,6 +22,11 @@ impl Install {
         })
     }
 
+    /// The folder itself.
+    pub(super) fn folder(&self) -> &Path {
+        &self.0
+    }
+
     /// The path of one of its programs.
     pub(super) fn program(&self, name: &str) -> PathBuf {
         self.0.join(name)
