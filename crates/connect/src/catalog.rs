@@ -10,7 +10,7 @@ pub(crate) struct Catalog {
 }
 
 /// A table.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Table {
     /// As maps name it.
     pub(crate) name: String,
@@ -25,9 +25,14 @@ pub(crate) struct Table {
     pub(crate) uniques: Vec<Vec<String>>,
     /// Column lists of indexes without a condition.
     pub(crate) indexes: Vec<Vec<String>>,
+    /// Triggers and rules that act when rows go or change.
     pub(crate) triggers: Vec<String>,
     /// Whether some rows are hidden from us.
     pub(crate) hides_rows: bool,
+    /// Tables that inherit from this one: their rows are their own, though the engine shows them here too.
+    pub(crate) heirs: Vec<String>,
+    /// What keeps copies of rows until somebody refreshes it: materialised views.
+    pub(crate) copies: Vec<String>,
 }
 
 /// A column.
@@ -61,6 +66,7 @@ pub(crate) enum Kind {
 pub(crate) struct ForeignKey {
     /// As statements name the constraint; empty where it has no name.
     pub(crate) quoted: String,
+    /// A table of the catalogue, or one that stands where the configuration does not look.
     pub(crate) child: String,
     pub(crate) parent: String,
     /// Pairs of the child's and the parent's column, sorted.

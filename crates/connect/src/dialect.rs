@@ -40,6 +40,54 @@ pub(crate) trait Dialect: Send + Sync {
 
     /// Whether several writers act at once, so that rows have to be locked.
     fn locks_rows(&self) -> bool;
+
+    /// How rows are collected under a name for one statement: the words between the name and the bracket.
+    fn collecting(&self) -> &'static str {
+        "AS MATERIALIZED"
+    }
+
+    /// Several selects of the same columns as one, behind `IN (`.
+    fn any_of(&self, selects: &[String]) -> String {
+        selects.join(" UNION ")
+    }
+
+    /// The beginning of a deletion from a table whose rows are called `x`.
+    fn delete(&self, table: &str) -> String {
+        format!("DELETE FROM {table} AS x")
+    }
+
+    /// The beginning of a change of a table whose rows are called `x`.
+    fn update(&self, table: &str) -> String {
+        format!("UPDATE {table} AS x")
+    }
+
+    /// Where `=` takes different texts for the same, as a collation may: an expression of `column` that is the same
+    /// for the same text alone.
+    fn exactly(&self, _expression: &str, _column: &Column) -> Option<String> {
+        None
+    }
+
+    /// What can be said of texts that are the same but for their case so that an index on `column` serves, if
+    /// anything: true at least whenever they are.
+    fn alike(&self, _expression: &str, _column: &Column, _value: &str, _place: &str) -> Option<String> {
+        None
+    }
+
+    /// How a ring of tables is deleted whose keys can neither be emptied nor wait.
+    fn ring(&self) -> Ring {
+        Ring::Together
+    }
+}
+
+/// How tables that point to each other are deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ring {
+    /// In one statement, at the end of which keys are checked.
+    Together,
+    /// One after the other, keys being checked at the commit.
+    Deferred,
+    /// One after the other, keys not being checked meanwhile: that nothing else points there was looked at before.
+    Unchecked,
 }
 
 /// The moment as `2026-10-31T23:59:59.000Z`.

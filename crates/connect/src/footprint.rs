@@ -4,13 +4,14 @@
 //! - [`build`]: names resolved, lines of the plan, mistakes found.
 //! - [`reach`]: the SQL that collects reached rows, as common table expressions or temporary tables.
 //! - [`ties`]: foreign keys onto rows that go: which pointers are emptied first, in which order tables are deleted.
-//! - [`count`], [`act`], [`read`]: counting, erasing, exporting.
+//! - [`count`], [`guard`], [`act`], [`read`]: counting, whether somebody else's rows are in the way, erasing, exporting.
 
 pub(crate) mod act;
 pub(crate) mod build;
 pub(crate) mod check;
 pub(crate) mod clear;
 pub(crate) mod count;
+pub(crate) mod guard;
 pub(crate) mod lookup;
 pub(crate) mod purge;
 pub(crate) mod reach;

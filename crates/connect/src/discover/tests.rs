@@ -244,13 +244,8 @@ impl Made {
         let mut table = Table {
             name: name.to_owned(),
             quoted: crate::sql::quote(name),
-            columns: vec![],
-            primary_key: vec![],
             row_id: vec!["rowid".to_owned()],
-            uniques: vec![],
-            indexes: vec![],
-            triggers: vec![],
-            hides_rows: false,
+            ..Table::default()
         };
         for written in columns.split(", ") {
             let (written, unique) = written.strip_suffix("!u").map_or((written, false), |it| (it, true));

@@ -1,6 +1,7 @@
 //! The statements of an erasure, in order. The collected rows must be there as temporary tables.
 
 use super::{Footprint, Node, reach_name, tuple};
+use crate::dialect::Ring;
 use crate::sql::{Sql, quote};
 
 /// One statement of an erasure.
@@ -57,7 +58,7 @@ impl<'a> Footprint<'a> {
     fn clear(&self, i: usize, node: &Node<'a>, acts: &mut Vec<Act>) {
         for (line, rule) in self.clearing(node) {
             let mut sql = Sql::new(self.dialect);
-            sql.push(&format!("UPDATE {} AS x SET ", node.table.quoted));
+            sql.push(&format!("{} SET ", self.dialect.update(&node.table.quoted)));
             let mut comma = "";
             for name in &rule.empty {
                 sql.push(&format!("{comma}{} = NULL", quote(name)));
@@ -101,9 +102,9 @@ impl<'a> Footprint<'a> {
         {
             // Writing the row, and not only locking it, makes a second owner's erasure that counted before us fail
             // and count again; otherwise each would leave the row to the other.
-            let (table, column) = (&node.table.quoted, quote(&column.name));
+            let (update, column) = (self.dialect.update(&node.table.quoted), quote(&column.name));
             let mut sql = Sql::new(self.dialect);
-            sql.push(&format!("UPDATE {table} AS x SET {column} = {column} WHERE {stays}"));
+            sql.push(&format!("{update} SET {column} = {column} WHERE {stays}"));
             acts.push(Act { sql, lines: None });
         }
     }
@@ -111,8 +112,25 @@ impl<'a> Footprint<'a> {
     fn empty(&self, node: &Node<'a>, columns: &[String], condition: &str) -> Act {
         let columns = columns.iter().map(|it| format!("{} = NULL", quote(it))).collect::<Vec<_>>().join(", ");
         let mut sql = Sql::new(self.dialect);
-        sql.push(&format!("UPDATE {} AS x SET {columns} WHERE {condition}", node.table.quoted));
+        sql.push(&format!("{} SET {columns} WHERE {condition}", self.dialect.update(&node.table.quoted)));
         Act { sql, lines: None }
+    }
+
+    /// Whether rows of a group of tables may point to each other along keys that can neither be emptied nor wait.
+    pub(crate) fn is_ring(&self, group: &[usize]) -> bool {
+        let own = |it: &crate::catalog::ForeignKey| {
+            let name = |i: &&usize| self.nodes[**i].table.name == it.child;
+            it.child == it.parent && group.iter().any(|i| name(&i)) && it.emptiable(self.catalog).is_empty()
+        };
+        group.len() > 1 || self.catalog.keys.iter().any(own)
+    }
+
+    fn switch_checks(&self, wanted: bool, to: &str, acts: &mut Vec<Act>) {
+        if wanted {
+            let mut sql = Sql::new(self.dialect);
+            sql.push(&format!("SET SESSION foreign_key_checks = {to}"));
+            acts.push(Act { sql, lines: None });
+        }
     }
 
     fn delete(&self, group: &[usize], acts: &mut Vec<Act>) {
@@ -120,19 +138,19 @@ impl<'a> Footprint<'a> {
             let node = &self.nodes[i];
             let lines = self.deleting(node);
             let condition = self.treated(i, "x", &lines);
-            (format!("DELETE FROM {} AS x WHERE {condition}", node.table.quoted), lines)
+            (format!("{} WHERE {condition}", self.dialect.delete(&node.table.quoted)), lines)
         };
-        if let [_] = group
-            && let Some(i) = group.first()
-        {
-            let (text, lines) = statement(*i);
-            let mut sql = Sql::new(self.dialect);
-            sql.push(&text);
-            acts.push(Act { sql, lines: Some(lines) });
-            return;
-        }
-        if self.dialect.defers_everything() {
-            group.iter().for_each(|i| self.delete(&[*i], acts));
+        let ring = self.dialect.ring();
+        let unchecked = ring == Ring::Unchecked && self.is_ring(group);
+        if group.len() == 1 || ring != Ring::Together {
+            self.switch_checks(unchecked, "0", acts);
+            for i in group {
+                let (text, lines) = statement(*i);
+                let mut sql = Sql::new(self.dialect);
+                sql.push(&text);
+                acts.push(Act { sql, lines: Some(lines) });
+            }
+            self.switch_checks(unchecked, "1", acts);
             return;
         }
         // A ring of keys that can neither be emptied nor wait: they are checked at the end of one statement.

@@ -96,6 +96,9 @@ impl<'a> Footprint<'a> {
         for hook in &self.ties.hooks {
             needs(hook.parent, &Lead::Key(hook.on.clone()));
         }
+        for guard in &self.ties.guards {
+            needs(guard.parent, &Lead::Key(guard.on.clone()));
+        }
         held.extend(self.ties.hooks.iter().map(|it| it.child));
         for (i, node) in self.nodes.iter_mut().enumerate() {
             let told_apart = node.mixes() || (!node.detaches.is_empty() && !node.ways.is_empty());

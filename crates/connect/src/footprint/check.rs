@@ -148,6 +148,17 @@ pub(crate) fn fit(footprint: &Footprint<'_>, findings: &mut Findings) {
         for trigger in &node.table.triggers {
             findings.warning(format!("`{name}`: the trigger `{trigger}` acts beyond the plan"));
         }
+        for copy in &node.table.copies {
+            findings
+                .warning(format!("`{name}`: `{copy}` keeps a copy of its rows until somebody refreshes it"));
+        }
+        for heir in &node.table.heirs {
+            if !footprint.nodes.iter().any(|it| it.table.name == *heir) {
+                findings.error(format!(
+                    "`{heir}` inherits from `{name}`: its rows are its own, and nothing says what they are; add it"
+                ));
+            }
+        }
         for (lead, way) in node
             .ways
             .iter()

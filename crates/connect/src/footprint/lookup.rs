@@ -35,11 +35,16 @@ impl<'a> Footprint<'a> {
             if compare == Compare::Exact {
                 self.dialect.holds(&expression, column, &mut sql, &identity.value);
             } else {
+                let place = sql.place(Param::Text(identity.value.clone()));
+                if compare == Compare::IgnoreCase
+                    && let Some(alike) = self.dialect.alike(&expression, column, &identity.value, &place)
+                {
+                    sql.push(&format!("{alike} AND "));
+                }
                 let own = match column.kind {
-                    Kind::Text => expression,
+                    Kind::Text => self.dialect.exactly(&expression, column).unwrap_or(expression),
                     _ => self.dialect.text(&expression, column),
                 };
-                let place = sql.place(Param::Text(identity.value.clone()));
                 sql.push(&format!("{} = {}", self.compared(&own, compare), self.compared(&place, compare)));
                 // A value without a digit would match every other such value.
                 sql.push(&format!(" AND {} <> ''", self.compared(&own, compare)));

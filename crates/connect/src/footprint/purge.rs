@@ -69,7 +69,7 @@ impl<'a> Purge<'a> {
 
     /// Removes them.
     pub(crate) fn delete(&self, before: Timestamp) -> Sql {
-        self.old(&format!("DELETE FROM {} AS x WHERE ", self.table.quoted), before)
+        self.old(&format!("{} WHERE ", self.dialect.delete(&self.table.quoted)), before)
     }
 
     /// Reads them.

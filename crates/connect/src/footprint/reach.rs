@@ -8,7 +8,7 @@ use countersign_core::plan::Treatment;
 use countersign_service::settings::datamap::{Compare, Link, Part, Root, Template};
 
 use super::{Detach, Footprint, Lead, Node, numbers, reach_name, tuple};
-use crate::catalog::Kind;
+use crate::catalog::{Column, Kind};
 use crate::sql::{Param, Sql, quote};
 
 /// Where a subject starts.
@@ -26,7 +26,8 @@ impl<'a> Footprint<'a> {
     pub(crate) fn with_reached(&self, starts: &[Start], sql: &mut Sql) {
         let mut first = true;
         for i in self.reach_order.iter().copied().filter(|it| self.nodes[*it].held) {
-            sql.push(if first { "WITH " } else { ", " }).push(&reach_name(i)).push(" AS MATERIALIZED (");
+            sql.push(if first { "WITH " } else { ", " }).push(&reach_name(i));
+            sql.push(&format!(" {} (", self.dialect.collecting()));
             first = false;
             self.reached(i, starts, sql);
             sql.push(")");
@@ -188,7 +189,7 @@ impl<'a> Footprint<'a> {
                 self.leads(node, *origin, lead, "y", None)
             )
         });
-        format!("{} IN ({})", node.row_id(alias), each.collect::<Vec<_>>().join(" UNION "))
+        format!("{} IN ({})", node.row_id(alias), self.dialect.any_of(&each.collect::<Vec<_>>()))
     }
 
     /// Row ids and carried columns, each with a comma behind.
@@ -215,15 +216,52 @@ impl<'a> Footprint<'a> {
         let only = lines.map_or_else(String::new, |it| format!(" AND rule IN ({})", numbers(it)));
         match lead {
             Lead::Key(on) => {
-                let own = tuple(on.iter().map(|(own, _)| format!("{alias}.{}", quote(own))));
-                let theirs =
-                    on.iter().map(|(_, other)| from.carried_as(other)).collect::<Vec<_>>().join(", ");
+                let mut own: Vec<_> = on.iter().map(|(own, _)| format!("{alias}.{}", quote(own))).collect();
+                let mut theirs: Vec<_> = on.iter().map(|(_, other)| from.carried_as(other)).collect();
+                for n in self.loose(node, from, on) {
+                    let Some((exact, column)) = self.exactly(node, &on[n].0, &own[n]) else { continue };
+                    own.push(exact);
+                    theirs.extend(self.dialect.exactly(&theirs[n], column));
+                    theirs[n] = self.dialect.typed(&theirs[n], column);
+                }
+                let (own, theirs) = (tuple(own.into_iter()), theirs.join(", "));
                 format!("{own} IN (SELECT {theirs} FROM {} WHERE 1 = 1{only})", reach_name(origin))
             }
             Lead::Value(column, k) => {
-                let own = self.link_column(node, column, from, *k, alias);
-                format!("{own} IN (SELECT l{k} FROM {} WHERE l{k} IS NOT NULL{only})", reach_name(origin))
+                let mut own = self.link_column(node, column, from, *k, alias);
+                let mut value = format!("l{k}");
+                if let Some((exact, column)) = self.exactly(node, column, &own)
+                    && self.compares(from, *k) == Compare::Exact
+                {
+                    let text = self.dialect.exactly(&value, column).unwrap_or_default();
+                    own = format!("({own}, {exact})");
+                    value = format!("{}, {text}", self.dialect.typed(&value, column));
+                }
+                format!("{own} IN (SELECT {value} FROM {} WHERE l{k} IS NOT NULL{only})", reach_name(origin))
             }
+        }
+    }
+
+    /// The pairs of a key that the source itself does not know as one: its own keys compare texts as it sees fit.
+    fn loose(&self, node: &Node<'a>, from: &Node<'a>, on: &[(String, String)]) -> std::ops::Range<usize> {
+        let declared = self
+            .catalog
+            .keys
+            .iter()
+            .any(|it| it.child == node.table.name && it.parent == from.table.name && it.on == on);
+        0..if declared { 0 } else { on.len() }
+    }
+
+    /// An expression of a text column that is the same for the same text alone, where `=` does not say that.
+    fn exactly(&self, node: &Node<'a>, column: &str, expression: &str) -> Option<(String, &'a Column)> {
+        let column = node.column(column).filter(|it| it.kind == Kind::Text)?;
+        Some((self.dialect.exactly(expression, column)?, column))
+    }
+
+    fn compares(&self, from: &Node<'a>, k: usize) -> Compare {
+        match from.links.get(k).map(|it| &it.way.link) {
+            Some(Link::Value { compare, .. }) => *compare,
+            _ => Compare::Exact,
         }
     }
 
@@ -246,8 +284,11 @@ impl<'a> Footprint<'a> {
         if !link.as_text {
             return expression;
         }
-        let text =
-            if column.kind == Kind::Text { expression } else { self.dialect.text(&expression, column) };
+        let text = match column.kind {
+            Kind::Text if *compare == Compare::Exact => expression,
+            Kind::Text => self.dialect.exactly(&expression, column).unwrap_or(expression),
+            _ => self.dialect.text(&expression, column),
+        };
         self.compared(&text, *compare)
     }
 
@@ -301,9 +342,21 @@ impl<'a> Footprint<'a> {
             sql.push(&format!(" OR EXISTS (SELECT 1 FROM {} AS {other} WHERE ", from.table.quoted));
             match &way.lead {
                 Lead::Key(on) => {
-                    let each = on
-                        .iter()
-                        .map(|(own, theirs)| format!("{alias}.{} = {other}.{}", quote(own), quote(theirs)));
+                    let loose = self.loose(node, from, on);
+                    let each = on.iter().enumerate().map(|(n, (own, theirs))| {
+                        let (own, name) = (format!("{alias}.{}", quote(own)), theirs);
+                        let theirs = format!("{other}.{}", quote(theirs));
+                        match self.exactly(from, name, &theirs).filter(|_| loose.contains(&n)) {
+                            Some((exact, column)) => {
+                                let text = self.dialect.exactly(&own, column).unwrap_or_default();
+                                format!(
+                                    "{theirs} = {} AND {exact} = {text}",
+                                    self.dialect.typed(&own, column)
+                                )
+                            }
+                            None => format!("{own} = {theirs}"),
+                        }
+                    });
                     sql.push(&each.collect::<Vec<_>>().join(" AND "));
                 }
                 Lead::Value(column, k) => {
@@ -312,7 +365,8 @@ impl<'a> Footprint<'a> {
                         && let Link::Value { equals, compare, .. } = &link.way.link
                     {
                         self.narrowed(node, column, alias, from, &other, equals, *compare, sql);
-                        sql.push(&own).push(" = ");
+                        let exact = self.exactly(node, column, &own).map_or(own, |(exact, _)| exact);
+                        sql.push(&exact).push(" = ");
                         self.link_value(from, &other, equals, *compare, link.as_text, sql);
                     }
                 }

@@ -10,6 +10,7 @@ use crate::catalog::{ForeignKey, OnDelete};
 #[derive(Default)]
 pub(crate) struct Ties {
     pub(crate) hooks: Vec<Hook>,
+    pub(crate) guards: Vec<Guard>,
     /// Constraints that wait for the commit, as statements name them.
     pub(crate) deferred: Vec<String>,
     /// Tables in the order of deletion; those of one group go in one statement.
@@ -24,6 +25,15 @@ pub(crate) struct Hook {
     pub(crate) on: Vec<(String, String)>,
     /// The child's columns that become NULL.
     pub(crate) empties: Vec<String>,
+}
+
+/// A pointer that may not be NULL, onto rows that go, along which no way leads: a row of somebody else that points
+/// there would go too where the key cascades, and would stop the erasure where it does not.
+pub(crate) struct Guard {
+    pub(crate) child: usize,
+    pub(crate) parent: usize,
+    /// Pairs of the child's and the parent's column.
+    pub(crate) on: Vec<(String, String)>,
 }
 
 /// A foreign key between two tables of the map, onto rows that go.
@@ -43,11 +53,15 @@ pub(crate) fn tie<'a>(footprint: &mut Footprint<'a>, findings: &mut Findings) {
             continue;
         }
         let Some(child) = index(footprint, &key.child) else {
+            let way = key_name(&key.parent, &key.on);
+            let advice = if catalog.tables.contains_key(&key.child) {
+                format!("add it with the way `{way}`")
+            } else {
+                "its schema is not among the `schemas` of the source".to_owned()
+            };
             findings.error(format!(
-                "`{}` points to `{}`, whose rows are deleted, and is not in the map; add it with the way `{}`",
-                key.child,
-                key.parent,
-                key_name(&key.parent, &key.on)
+                "`{}` points to `{}`, whose rows are deleted, and is not in the map; {advice}",
+                key.child, key.parent
             ));
             continue;
         };
@@ -115,7 +129,7 @@ fn hook(footprint: &mut Footprint<'_>, findings: &mut Findings, edge: &Edge<'_>,
     footprint.ties.hooks.push(Hook { child: edge.child, parent: edge.parent, on: key.on.clone(), empties });
 }
 
-fn cannot_be_emptied(footprint: &Footprint<'_>, findings: &mut Findings, edge: &Edge<'_>) {
+fn cannot_be_emptied(footprint: &mut Footprint<'_>, findings: &mut Findings, edge: &Edge<'_>) {
     let (child, parent, key) = (&footprint.nodes[edge.child], &footprint.nodes[edge.parent], edge.key);
     let way = key_name(&key.parent, &key.on);
     if has_way(footprint, edge) {
@@ -138,9 +152,12 @@ fn cannot_be_emptied(footprint: &Footprint<'_>, findings: &mut Findings, edge: &
             .any(|it| it.origin == edge.child && matches!(&it.lead, Lead::Key(on) if *on == back));
     if guarded || edge.child == edge.parent || never_stays(footprint, edge) {
         findings.warning(format!(
-            "`{}` may not be NULL: an erasure stops if somebody else's row points along `{way}` to a row that goes",
+            "`{}`: `{}` may not be NULL: an erasure stops if somebody else's row points along `{way}` to a row that \
+             goes",
+            key.child,
             key.columns().join(", ")
         ));
+        footprint.ties.guards.push(Guard { child: edge.child, parent: edge.parent, on: key.on.clone() });
     } else {
         findings.error(format!(
             "`{}`: rows may point along `{way}` to rows that are deleted, and the pointer may not be NULL; add that \

@@ -8,18 +8,31 @@ use tokio_postgres::{Error, GenericClient};
 use crate::catalog::{Catalog, Column, ForeignKey, Kind, OnDelete, Table};
 use crate::sql::quote;
 
-/// Ordinary and partitioned tables; a partition's rows are its parent's.
+/// Ordinary and partitioned tables; a partition's rows are its parent's. Of triggers and rules, those that act on a
+/// deletion or an update (bits 8 and 16 of `tgtype`; event types 2 and 4) and are not switched off, also of parts.
 const TABLES: &str = "
 SELECT c.oid, n.nspname::text, c.relname::text, row_security_active(c.oid),
-       coalesce((SELECT array_agg(t.tgname::text ORDER BY t.tgname) FROM pg_catalog.pg_trigger t
-                  WHERE t.tgrelid = c.oid AND NOT t.tgisinternal), '{}')
+       ARRAY(SELECT DISTINCT t.tgname::text FROM pg_catalog.pg_trigger t
+              WHERE NOT t.tgisinternal AND t.tgtype & 24 <> 0 AND t.tgenabled IN ('O', 'A')
+                AND (t.tgrelid = c.oid OR t.tgrelid IN (SELECT relid FROM pg_catalog.pg_partition_tree(c.oid)))
+             UNION SELECT w.rulename::text FROM pg_catalog.pg_rewrite w
+              WHERE w.ev_class = c.oid AND w.ev_type IN ('2', '4') AND w.ev_enabled IN ('O', 'A') ORDER BY 1),
+       ARRAY(SELECT i.inhrelid FROM pg_catalog.pg_inherits i WHERE i.inhparent = c.oid AND c.relkind = 'r'),
+       ARRAY(SELECT DISTINCT vn.nspname::text || '.' || v.relname::text
+               FROM pg_catalog.pg_depend d
+               JOIN pg_catalog.pg_rewrite w ON w.oid = d.objid
+               JOIN pg_catalog.pg_class v ON v.oid = w.ev_class AND v.relkind = 'm'
+               JOIN pg_catalog.pg_namespace vn ON vn.oid = v.relnamespace
+              WHERE d.classid = 'pg_catalog.pg_rewrite'::regclass AND d.refclassid = 'pg_catalog.pg_class'::regclass
+                AND d.refobjid = c.oid ORDER BY 1)
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
  WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition
    AND n.nspname = ANY ($1::text[]) AND c.relname <> 'countersign_receipt'";
 
 const COLUMNS: &str = "
-SELECT a.attrelid, a.attname::text, pg_catalog.format_type(a.atttypid, a.atttypmod), t.typname::text,
-       t.typcategory::text, a.attnotnull, a.attgenerated <> '' OR a.attidentity = 'a'
+SELECT a.attrelid, a.attname::text, pg_catalog.format_type(a.atttypid, a.atttypmod),
+       coalesce((SELECT b.typname FROM pg_catalog.pg_type b WHERE b.oid = t.typbasetype), t.typname)::text,
+       t.typcategory::text, a.attnotnull OR t.typnotnull, a.attgenerated <> '' OR a.attidentity = 'a'
   FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
  WHERE a.attrelid = ANY ($1::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
  ORDER BY a.attrelid, a.attnum";
@@ -35,35 +48,47 @@ SELECT i.indrelid, i.indisunique AND i.indpred IS NULL, i.indisprimary,
  WHERE i.indrelid = ANY ($1::oid[]) AND i.indisvalid AND i.indpred IS NULL AND NOT 0 = ANY (i.indkey::int2[])
  ORDER BY i.indexrelid";
 
-/// Without the copies that partitions have of their parents' keys.
+/// Without the copies that partitions have of their parents' keys. A key that a part alone has is its parent's here.
+/// Keys from tables that the configuration does not name are there too: the database acts along them all the same.
 const KEYS: &str = "
-SELECT f.conrelid, f.confrelid, n.nspname::text, f.conname::text, f.confdeltype::text, f.condeferrable,
+SELECT c.oid, coalesce(pg_catalog.pg_partition_root(f.confrelid), f.confrelid)::oid, n.nspname::text,
+       f.conname::text, f.confdeltype::text, f.condeferrable,
        (SELECT array_agg(a.attname::text ORDER BY k.n) FROM unnest(f.conkey) WITH ORDINALITY k(attnum, n)
           JOIN pg_catalog.pg_attribute a ON a.attrelid = f.conrelid AND a.attnum = k.attnum),
        (SELECT array_agg(a.attname::text ORDER BY k.n) FROM unnest(f.confkey) WITH ORDINALITY k(attnum, n)
-          JOIN pg_catalog.pg_attribute a ON a.attrelid = f.confrelid AND a.attnum = k.attnum)
+          JOIN pg_catalog.pg_attribute a ON a.attrelid = f.confrelid AND a.attnum = k.attnum),
+       cn.nspname::text || '.' || c.relname::text
   FROM pg_catalog.pg_constraint f JOIN pg_catalog.pg_namespace n ON n.oid = f.connamespace
- WHERE f.contype = 'f' AND f.conparentid = 0 AND f.conrelid = ANY ($1::oid[]) AND f.confrelid = ANY ($1::oid[])
+  JOIN pg_catalog.pg_class c ON c.oid = coalesce(pg_catalog.pg_partition_root(f.conrelid), f.conrelid)
+  JOIN pg_catalog.pg_namespace cn ON cn.oid = c.relnamespace
+ WHERE f.contype = 'f' AND f.conparentid = 0
+   AND coalesce(pg_catalog.pg_partition_root(f.confrelid), f.confrelid) = ANY ($1::oid[])
  ORDER BY f.conrelid, f.conname";
 
 /// The tables of `schemas`. Those of the first schema are named alone, the others `schema.table`.
 pub(crate) async fn read(client: &impl GenericClient, schemas: &[String]) -> Result<Catalog, Error> {
     let mut tables: BTreeMap<u32, Table> = BTreeMap::new();
+    let mut heirs: Vec<(u32, u32)> = vec![];
     for row in client.query(TABLES, &[&schemas]).await? {
         let (oid, schema, name): (u32, String, String) = (row.get(0), row.get(1), row.get(2));
         let first = schemas.first().is_some_and(|first| *first == schema);
+        let (own, copies): (Vec<u32>, Vec<String>) = (row.get(5), row.get(6));
+        // Rows of tables that inherit from this one have numbers of their own: they may be somebody else's.
+        let only = if own.is_empty() { "" } else { "ONLY " };
+        heirs.extend(own.into_iter().map(|heir| (oid, heir)));
         let table = Table {
-            quoted: format!("{}.{}", quote(&schema), quote(&name)),
+            quoted: format!("{only}{}.{}", quote(&schema), quote(&name)),
             name: if first { name } else { format!("{schema}.{name}") },
-            columns: vec![],
-            primary_key: vec![],
-            row_id: vec![],
-            uniques: vec![],
-            indexes: vec![],
             triggers: row.get(4),
             hides_rows: row.get(3),
+            copies,
+            ..Table::default()
         };
         tables.insert(oid, table);
+    }
+    for (parent, heir) in heirs {
+        let name = tables.get(&heir).map_or_else(|| format!("number {heir}"), |it| it.name.clone());
+        tables.entry(parent).and_modify(|it| it.heirs.push(name));
     }
     let oids: Vec<u32> = tables.keys().copied().collect();
     columns(client, &oids, &mut tables).await?;
@@ -128,16 +153,15 @@ async fn keys(
 ) -> Result<Vec<ForeignKey>, Error> {
     let mut keys = vec![];
     for row in client.query(KEYS, &[&oids]).await? {
-        let (Some(child), Some(parent)) = (tables.get(&row.get(0)), tables.get(&row.get(1))) else {
-            continue;
-        };
+        let Some(parent) = tables.get(&row.get(1)) else { continue };
+        let child = tables.get(&row.get(0)).map_or_else(|| row.get(8), |it| it.name.clone());
         let (schema, name, on_delete): (String, String, String) = (row.get(2), row.get(3), row.get(4));
         let (own, theirs): (Vec<String>, Vec<String>) = (row.get(6), row.get(7));
         let mut on: Vec<(String, String)> = own.into_iter().zip(theirs).collect();
         on.sort();
         keys.push(ForeignKey {
             quoted: format!("{}.{}", quote(&schema), quote(&name)),
-            child: child.name.clone(),
+            child,
             parent: parent.name.clone(),
             on,
             on_delete: match &*on_delete {

@@ -52,7 +52,9 @@ impl Dialect for Postgres {
         match (column.kind, text.parse::<i64>()) {
             (Kind::Text, _) => {
                 let place = sql.place(Param::Text(text.to_owned()));
-                sql.push(&format!("{expression} = {place}"));
+                // Compared as text, a padded column would not use its index.
+                let padded = if column.type_name.starts_with("character(") { "::bpchar" } else { "" };
+                sql.push(&format!("{expression} = {place}{padded}"));
             }
             (Kind::Int, Ok(number)) => {
                 let place = sql.place(Param::Int(number));

@@ -156,6 +156,11 @@ impl PostgresSource {
         if beyond(&counted, ceiling) {
             return Ok(End::RollBack(Stepped::Beyond { counted }));
         }
+        if let Some(sql) = footprint.strangers()
+            && let Some(reason) = footprint.stopped(&lines(transaction, &sql).await?)
+        {
+            return Err(refused(&self.name, reason).into());
+        }
         for root in &footprint.map.roots {
             let Some((sql, columns)) = footprint.remember(root, starts) else { continue };
             let rows = texts(transaction, &sql).await?;

@@ -87,7 +87,7 @@ fn table(connection: &Connection, name: &str, without_rowid: bool) -> rusqlite::
         uniques,
         indexes,
         triggers,
-        hides_rows: false,
+        ..Table::default()
     })
 }
 

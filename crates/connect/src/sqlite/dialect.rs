@@ -4,7 +4,7 @@ use countersign_core::time::Timestamp;
 use countersign_service::settings::datamap::AgeFormat;
 
 use crate::catalog::{Column, Kind};
-use crate::dialect::{Dialect, iso};
+use crate::dialect::{Dialect, Ring, iso};
 use crate::sql::{Param, Sql};
 
 /// SQLite.
@@ -96,5 +96,9 @@ impl Dialect for Sqlite {
 
     fn locks_rows(&self) -> bool {
         false
+    }
+
+    fn ring(&self) -> Ring {
+        Ring::Deferred
     }
 }

@@ -107,6 +107,11 @@ impl Inner {
         if beyond(&counted, ceiling) {
             return Ok(End::RollBack(Stepped::Beyond { counted }));
         }
+        if let Some(sql) = footprint.strangers()
+            && let Some(reason) = footprint.stopped(&self.lines(transaction, &sql)?)
+        {
+            return Err(refused(&self.name, reason));
+        }
         self.remember(transaction, &footprint, starts)?;
         for act in footprint.acts() {
             self.pause();

@@ -202,7 +202,7 @@ pub enum Link {
     },
 }
 
-/// A text with names of columns in braces: `customer:{id}`.
+/// A text with names of columns in braces: `customer:{id}`. Written, a brace of the text itself is doubled.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Template(pub Vec<Part>);
 
@@ -229,7 +229,7 @@ impl Template {
 impl std::fmt::Display for Template {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.0.iter().try_for_each(|part| match part {
-            Part::Text(text) => f.write_str(text),
+            Part::Text(text) => f.write_str(&text.replace('{', "{{").replace('}', "}}")),
             Part::Column(name) => write!(f, "{{{name}}}"),
         })
     }

@@ -83,6 +83,14 @@ fn the_version_is_of_what_the_map_says_and_not_of_how_it_is_written() {
 }
 
 #[test]
+fn doubled_braces_are_braces() {
+    let map = DataMap::parse(&MAP.replace("name = \"erased\"", "name = \"{{}} {{key}} {key}\"")).unwrap();
+    let Some(Replacement::Text(template)) = map.roots[0].rule.replace.get("name") else { panic!("no text") };
+    assert_eq!(template.0, [Part::Text("{} {key} ".to_owned()), Part::Column("key".to_owned())]);
+    assert_eq!(template.to_string(), "{{}} {{key}} {key}");
+}
+
+#[test]
 fn each_mistake_is_told_at_its_line_with_advice() {
     for (right, wrong, line, told) in [
         ("treatment = \"keep\"", "treatmnt = \"keep\"", 0, ""),

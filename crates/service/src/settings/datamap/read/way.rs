@@ -168,19 +168,26 @@ fn replacement(section: &Section<'_>, column: &Placed<&str>, value: Value<'_>) -
     found
 }
 
-/// A text with names in braces.
+/// A text with names in braces; `{{` and `}}` are braces themselves.
 fn template(section: &Section<'_>, what: &str, written: &Placed<&str>) -> Option<Template> {
     let mut parts = vec![];
+    let mut plain = String::new();
     let mut rest = written.value;
     while let Some(open) = rest.find(['{', '}']) {
+        if rest[open..].starts_with("{{") || rest[open..].starts_with("}}") {
+            plain.push_str(&rest[..=open]);
+            rest = &rest[open + 2..];
+            continue;
+        }
         let close = rest[open..].find('}').map(|it| open + it);
         let (true, Some(close)) = (rest[open..].starts_with('{'), close) else {
             let message = format!("the braces in `{}` do not match", brief(what));
             section.page().wrong(written.span.clone(), message, "as in \"customer:{id}\"");
             return None;
         };
-        if open > 0 {
-            parts.push(Part::Text(rest[..open].to_owned()));
+        plain.push_str(&rest[..open]);
+        if !plain.is_empty() {
+            parts.push(Part::Text(std::mem::take(&mut plain)));
         }
         let name = rest[open + 1..close].trim();
         if name.is_empty() {
@@ -191,8 +198,9 @@ fn template(section: &Section<'_>, what: &str, written: &Placed<&str>) -> Option
         parts.push(Part::Column(name.to_owned()));
         rest = &rest[close + 1..];
     }
-    if !rest.is_empty() || parts.is_empty() {
-        parts.push(Part::Text(rest.to_owned()));
+    plain.push_str(rest);
+    if !plain.is_empty() || parts.is_empty() {
+        parts.push(Part::Text(plain));
     }
     Some(Template(parts))
 }
