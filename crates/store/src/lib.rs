@@ -54,6 +54,8 @@
 
 pub mod conformance;
 mod fault;
+mod postgres;
 mod sqlite;
 
+pub use postgres::PostgresStore;
 pub use sqlite::{Clock, OpenError, SqliteStore};

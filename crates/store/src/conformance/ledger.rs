@@ -53,6 +53,7 @@ pub(super) async fn events_come_first_and_rolled_back_entries_leave_no_gap(trial
 /// Every tile and the head, against a fresh tree over the entries that the store gives back.
 async fn same_as_a_fresh_tree(store: &dyn Store, size: u64) {
     let (mut fresh, mut tiles) = (Edge::new(), BTreeMap::new());
+    store.sequence().await.unwrap();
     let mut from = 0;
     while from < size {
         let some = store.entries(from, 5000).await.unwrap();

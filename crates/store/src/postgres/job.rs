@@ -1,0 +1,187 @@
+//! The table `job`: wishes, and the leases under which they are carried out. It knows no worker.
+
+use std::collections::BTreeMap;
+
+use countersign_service::ports::store::{Job, JobChange, NewJob};
+
+use super::statement::{Broken, Statement};
+use super::value::{get, int, small, uint};
+use crate::fault::Fault;
+
+/// The statements that these changes need, in their order. What ends leases is one, what wishes another: both may be
+/// about the same row. `careful` locks first what ends: then a fence that does not fit was truly lost.
+pub(super) fn changes(changes: &[JobChange], careful: bool) -> Result<Vec<Statement>, Fault> {
+    let mut statements = Vec::new();
+    for group in changes.chunk_by(|one, other| is_wish(one) == is_wish(other)) {
+        let mut statement = Statement::default();
+        if is_wish(&group[0]) {
+            wish(&mut statement, group);
+        } else {
+            if careful {
+                statements.push(lock(group)?);
+            }
+            end(&mut statement, group, careful)?;
+        }
+        statements.push(statement);
+    }
+    Ok(statements)
+}
+
+fn is_wish(change: &JobChange) -> bool {
+    matches!(change, JobChange::Wish(_))
+}
+
+/// The first wish during a lease sets the time of the next run; any other brings the time forward.
+fn wish(statement: &mut Statement, group: &[JobChange]) {
+    let mut wishes: BTreeMap<(&str, &str), (i64, &NewJob)> = BTreeMap::new();
+    for change in group {
+        if let JobChange::Wish(job) = change {
+            let run_at = job.run_at.as_millis();
+            let wish = wishes.entry((&job.kind, &job.key)).or_insert((run_at, job));
+            *wish = (wish.0.min(run_at), job);
+        }
+    }
+    let kinds = statement.value(wishes.keys().map(|(kind, _)| (*kind).to_owned()).collect::<Vec<_>>());
+    let keys = statement.value(wishes.keys().map(|(_, key)| (*key).to_owned()).collect::<Vec<_>>());
+    let bodies = statement.value(wishes.values().map(|(_, job)| job.body.clone()).collect::<Vec<_>>());
+    let times = statement.value(wishes.values().map(|(run_at, _)| *run_at).collect::<Vec<_>>());
+    statement.part(
+        "wished",
+        &format!(
+            "insert into job (kind, key, body, run_at) \
+             select kind, key, body, run_at from unnest({kinds}::text[], {keys}::text[], {bodies}::bytea[], \
+             {times}::bigint[]) with ordinality as w (kind, key, body, run_at, n) order by n \
+             on conflict (kind, key) do update set body = excluded.body, generation = job.generation + 1, \
+             run_at = case when job.lease_until is not null and job.generation = job.claimed then excluded.run_at \
+                           else least(job.run_at, excluded.run_at) end"
+        ),
+    );
+}
+
+/// Ids and fences, as rows `f`.
+fn fences(statement: &mut Statement, of: &[(u64, u64)]) -> Result<String, Fault> {
+    let ids = of.iter().map(|(id, _)| int(*id)).collect::<Result<Vec<_>, _>>()?;
+    let fences = of.iter().map(|(_, fence)| int(*fence)).collect::<Result<Vec<_>, _>>()?;
+    let (ids, fences) = (statement.value(ids), statement.value(fences));
+    Ok(format!("unnest({ids}::bigint[], {fences}::bigint[]) with ordinality as f (id, fence, n)"))
+}
+
+const HELD: &str = "j.id = f.id and j.fence = f.fence and j.lease_until is not null";
+
+fn fence_of(change: &JobChange) -> Option<(u64, u64)> {
+    match change {
+        JobChange::Wish(_) => None,
+        JobChange::Done { id, fence }
+        | JobChange::Again { id, fence, .. }
+        | JobChange::Hold { id, fence } => Some((*id, *fence)),
+    }
+}
+
+/// Locks the jobs of a group, so that nobody wishes them again while they end.
+fn lock(group: &[JobChange]) -> Result<Statement, Fault> {
+    let ids = group.iter().filter_map(fence_of).map(|(id, _)| int(id)).collect::<Result<Vec<_>, _>>()?;
+    Ok(Statement::plain(
+        "select id from job where id = any($1::bigint[]) order by id for update",
+        vec![Box::new(ids)],
+    ))
+}
+
+/// Ends leases, or holds them until the commit. A wish that arrives in the middle makes a fence look lost, as neither
+/// of the two cases of "done" sees it: without a lock before, that is a reason to try again with one.
+fn end(statement: &mut Statement, group: &[JobChange], careful: bool) -> Result<(), Fault> {
+    let broken = if careful { Broken::Fenced } else { Broken::Raced };
+    let (mut done, mut again, mut hold) = (Vec::new(), BTreeMap::new(), Vec::new());
+    for change in group {
+        match change {
+            JobChange::Wish(_) => {}
+            JobChange::Done { id, fence } => done.push((*id, *fence)),
+            JobChange::Again { id, fence, run_at } => {
+                again.insert((*id, *fence), run_at.as_millis());
+            }
+            JobChange::Hold { id, fence } => hold.push((*id, *fence)),
+        }
+    }
+    if !done.is_empty() {
+        let fences = fences(statement, &done)?;
+        statement.part(
+            "done",
+            &format!(
+                "delete from job j using {fences} where {HELD} and j.generation = j.claimed returning 1"
+            ),
+        );
+        statement.part(
+            "kept",
+            &format!(
+                "update job j set lease_until = null, attempts = 0 from {fences} \
+                 where {HELD} and j.generation <> j.claimed returning 1"
+            ),
+        );
+        statement.part("ended", "select 1 from done union all select 1 from kept");
+        statement.guard("ended", done.len(), broken);
+    }
+    if !again.is_empty() {
+        let keys: Vec<_> = again.keys().copied().collect();
+        let fences = fences(statement, &keys)?;
+        let times = statement.value(again.values().copied().collect::<Vec<i64>>());
+        // Wished again meanwhile: whichever comes first.
+        statement.part(
+            "again",
+            &format!(
+                "update job j set lease_until = null, \
+                 run_at = case when j.generation = j.claimed then t.run_at else least(j.run_at, t.run_at) end \
+                 from {fences} join unnest({times}::bigint[]) with ordinality as t (run_at, n) on t.n = f.n \
+                 where {HELD} returning 1"
+            ),
+        );
+        statement.guard("again", again.len(), broken);
+    }
+    hold.retain(|held| !done.contains(held) && !again.contains_key(held));
+    if !hold.is_empty() {
+        let fences = fences(statement, &hold)?;
+        statement.part("held", &format!("select 1 from job j join {fences} on {HELD} for update of j"));
+        statement.guard("held", hold.len(), broken);
+    }
+    Ok(())
+}
+
+/// Claims what is ready, oldest first: wishes whose time came, and leases that ran out. `$1` is the earliest that now
+/// can be, `$2` how many, `$3` for how long. What another claims at this moment is passed over.
+pub(super) const CLAIM: &str = "with moment as (select greatest($1::bigint, \
+       cast(floor(extract(epoch from statement_timestamp()) * 1000) as bigint)) as now), \
+     ready as (select id, ready_at from job where ready_at <= (select now from moment) \
+       order by ready_at, id limit $2 for update skip locked) \
+     update job j set fence = j.fence + 1, lease_until = (select now from moment) + $3::bigint, \
+       claimed = j.generation, attempts = j.attempts + 1 \
+     from ready where j.id = ready.id \
+     returning j.id, j.kind, j.key, j.body, j.attempts - 1, j.fence, ready.ready_at";
+
+/// The jobs that [`CLAIM`] claimed, oldest first.
+pub(super) fn claimed(rows: &[tokio_postgres::Row]) -> Result<Vec<Job>, Fault> {
+    let mut claimed = Vec::with_capacity(rows.len());
+    for row in rows {
+        let job = Job {
+            id: uint(row, 0)?,
+            kind: get(row, 1)?,
+            key: get(row, 2)?,
+            body: get(row, 3)?,
+            attempts: small(row, 4)?,
+            fence: uint(row, 5)?,
+        };
+        claimed.push((get::<i64>(row, 6)?, job));
+    }
+    claimed.sort_unstable_by_key(|(ready_at, job)| (*ready_at, job.id));
+    Ok(claimed.into_iter().map(|(_, job)| job).collect())
+}
+
+/// Extends the lease of job `$1` under fence `$2` by `$3`, counted from now, which is not before `$4`.
+pub(super) const RENEW: &str = "update job set lease_until = $3::bigint + greatest($4::bigint, \
+       cast(floor(extract(epoch from clock_timestamp()) * 1000) as bigint)) \
+     where id = $1 and fence = $2 and lease_until is not null returning 1";
+
+/// Ends every lease; what was begun is ready at once, or at `$1` if that is later than now.
+pub(super) const RELEASE: &str = "update job set lease_until = null, run_at = least(run_at, greatest($1::bigint, \
+       cast(floor(extract(epoch from clock_timestamp()) * 1000) as bigint))) \
+     where lease_until is not null returning 1";
+
+/// When the next job can be claimed; one that is leased, when its lease ends.
+pub(super) const NEXT: &str = "select ready_at from job order by ready_at limit 1";
