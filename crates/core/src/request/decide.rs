@@ -235,6 +235,10 @@ impl Stuck {
                 }
                 Ok(vec![self.dossier.started(verdict, ceiling, steps, Some(by))])
             }
+            // INVARIANT 6: what is open could still happen after the end, and nobody would look.
+            Command::Accept { .. } | Command::Abandon { .. } if self.open_steps().next().is_some() => {
+                Err(Refusal::OpenSteps)
+            }
             Command::Accept { by, outcome, reason } => Ok(vec![Event::Accepted { by, outcome, reason }]),
             Command::Abandon { by, reason } => Ok(vec![Event::Abandoned { by, reason }]),
             _ => Err(Refusal::TooLate),

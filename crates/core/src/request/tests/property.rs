@@ -144,7 +144,7 @@ struct Wish {
 }
 
 /// How often each command is asked for, by its number; what carries a request on comes more often.
-const OFTEN: [usize; 22] = [2, 6, 2, 4, 1, 1, 8, 8, 12, 3, 3, 3, 3, 4, 3, 1, 3, 1, 1, 1, 1, 5];
+const OFTEN: [usize; 22] = [2, 6, 2, 4, 1, 1, 8, 8, 12, 3, 3, 3, 5, 4, 5, 3, 6, 1, 1, 1, 1, 8];
 
 fn wishes() -> impl Strategy<Value = Vec<Wish>> {
     let drum = OFTEN.iter().enumerate().flat_map(|(command, &often)| vec![command; often]);
@@ -164,7 +164,7 @@ fn runner() -> TestRunner {
 }
 
 fn config() -> Config {
-    Config { cases: 2_000, failure_persistence: None, ..Config::default() }
+    Config { cases: 4_000, failure_persistence: None, ..Config::default() }
 }
 
 impl Wish {
@@ -264,7 +264,7 @@ impl Wish {
                 holds: Vec::new(),
                 ceiling,
                 proven: self.one(1, &[true, true, false]),
-                steps: self.one(2, &[steps(), steps(), vec!["shop".to_owned()], Vec::new()]),
+                steps: self.one(2, &[steps(), vec!["shop".to_owned()], vec!["shop".to_owned()], Vec::new(), Vec::new()]),
             },
             8 => Command::Step { receipt: self.receipt() },
             9 => Command::Recount { counted: orders(500) },

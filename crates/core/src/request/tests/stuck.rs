@@ -43,20 +43,23 @@ fn a_source_may_still_say_what_became_of_a_step() {
 }
 
 #[test]
-fn a_person_accepts_it_as_it_is() {
+fn a_person_accepts_it_as_it_is_once_every_step_is_known() {
     let accept = Command::Accept { by: person("op"), outcome: outcome(), reason: None };
     let accepted = Event::Accepted { by: person("op"), outcome: outcome(), reason: None };
-    let state = given(stuck()).when(accept, 7).then([accepted]);
+    given(stuck()).when(accept.clone(), 7).refused(Refusal::OpenSteps);
+    let state = given(stuck()).and([stepped(void(1, "logs"))]).when(accept, 8).then([accepted]);
     let ending = Ending::Completed { outcome: outcome(), accepted_by: Some(person("op")) };
     assert!(matches!(&state, State::Ended(_, ended) if *ended == ending));
     assert_eq!(state.name(), Name::Completed);
 }
 
 #[test]
-fn a_person_gives_it_up() {
+fn a_person_gives_it_up_once_every_step_is_known() {
     let abandon = Command::Abandon { by: person("op"), reason: None };
     let abandoned = Event::Abandoned { by: person("op"), reason: None };
-    assert_eq!(given(stuck()).when(abandon, 7).then([abandoned]).name(), Name::Abandoned);
+    given(stuck()).when(abandon.clone(), 7).refused(Refusal::OpenSteps);
+    let known = given(stuck()).and([stepped(void(1, "logs"))]);
+    assert_eq!(known.when(abandon, 8).then([abandoned]).name(), Name::Abandoned);
 }
 
 #[test]
