@@ -13,6 +13,7 @@ pub(crate) mod clear;
 pub(crate) mod count;
 pub(crate) mod guard;
 pub(crate) mod lookup;
+mod others;
 pub(crate) mod purge;
 pub(crate) mod reach;
 pub(crate) mod read;
