@@ -52,14 +52,20 @@ impl Service {
         }
     }
 
+    /// Puts all that was committed before the call under a checkpoint: for a node that stops, once nothing of it
+    /// commits any more. Not left to the loop that signs, which may have looked a moment before the last commit.
+    pub async fn sign_all(&self) -> Result<(), Refusal> {
+        self.store.sequence().await?;
+        self.sign_head().await
+    }
+
     /// Every entry of a request with its proof, under the newest checkpoint.
     pub async fn evidence(&self, caller: &Caller, id: RequestId) -> Result<Evidence, Refusal> {
         if !matches!(caller, Caller::Subject(own) if *own == id) {
             caller.may(Act::ReadEvidence)?;
         }
         // What was acknowledged is proved, also if it waits to be put into the ledger.
-        self.store.sequence().await?;
-        self.sign_head().await?;
+        self.sign_all().await?;
         let loaded = self.store.load(Needs { request: Some(id), ..Needs::default() }).await?;
         let record = loaded.request.ok_or(Refusal::NotFound("request"))?;
         let damaged = |why: String| Refusal::Damaged(why);

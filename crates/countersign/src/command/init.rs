@@ -9,7 +9,7 @@ use countersign_service::{Begun, First, Refusal, Service};
 use serde_json::json;
 
 use super::apply;
-use super::serve::runtime;
+use super::serve::{last_checkpoint, runtime};
 use crate::cli::Context;
 use crate::config::{self, Config};
 use crate::installation::{SystemChance, keys, people, private_file, private_folder};
@@ -78,6 +78,7 @@ pub(crate) async fn begin(
     for (name, secret) in &tokens {
         private_file(&directory.join(name), &format!("{secret}\n"))?;
     }
+    last_checkpoint(service).await?;
     Ok(tokens)
 }
 

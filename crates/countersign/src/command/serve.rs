@@ -3,6 +3,7 @@
 use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
@@ -17,6 +18,9 @@ use crate::cli::Context;
 use crate::config::{self, Config, Log, LogForm};
 use crate::output::print_line;
 use crate::wiring;
+
+/// How long a node waits for the store to take a checkpoint when it starts and when it stops.
+const LAST_CHECKPOINT: Duration = Duration::from_secs(10);
 
 /// Serve the API, and carry out what is released.
 #[derive(Debug, Args)]
@@ -65,10 +69,14 @@ pub(crate) async fn until_stopped(
     let mut terminate = signal(SignalKind::terminate())?;
     // When nobody else can hold a lease, those that stand are of a process that died.
     service.store().release_leases().await?;
+    // What a process that died has committed and not signed is not left waiting for the next change.
+    if let Err(error) = last_checkpoint(&service).await {
+        tracing::warn!("{error:#}");
+    }
     let (stop, stopped) = watch::channel(false);
     let working = tokio::spawn(Arc::clone(&service).work(stopped.clone()));
     let options = WebOptions::default();
-    let router = countersign_web::router(service, options.clone());
+    let router = countersign_web::router(Arc::clone(&service), options.clone());
     let mut closing = stopped;
     let serving = tokio::spawn(countersign_web::serve(listener, router, options, async move {
         // An error means that the sender is gone: then it is time to stop too.
@@ -85,11 +93,25 @@ pub(crate) async fn until_stopped(
         ended = async { (serving.await, working.await) } => {
             ended.0??;
             ended.1?;
+            // Only now does nothing of this node commit any more.
+            last_checkpoint(&service).await?;
         }
         // Asked twice: what is left undone is found again at the next start.
         _ = interrupt.recv() => tracing::warn!("stopped at once"),
     }
     Ok(())
+}
+
+/// Leaves no entry without a checkpoint over it.
+///
+/// # Errors
+/// When the store does not take it now: the entries stand, and a node that serves will sign them.
+pub(crate) async fn last_checkpoint(service: &Service) -> anyhow::Result<()> {
+    const WHY: &str = "the newest entries have no checkpoint yet; a node that serves will sign them";
+    match tokio::time::timeout(LAST_CHECKPOINT, service.sign_all()).await {
+        Ok(signed) => signed.context(WHY),
+        Err(_) => Err(anyhow::anyhow!("the store does not answer")).context(WHY),
+    }
 }
 
 /// Log lines go to standard error.

@@ -3,6 +3,8 @@
 
 use std::path::Path;
 
+use countersign_client::view::Submission;
+use countersign_client::{Client, Options};
 use countersign_ledger::{Entry, ProofFile, VerifierKey};
 
 use crate::place::{Place, run};
@@ -30,7 +32,7 @@ fn served() -> (Place, String) {
     let beside = place.run(&["ledger", "export", "beside"]);
     assert_eq!(beside.code, 0, "beside a running server: {}", beside.err);
     assert_eq!(place.run(&["ledger", "verify", "beside"]).code, 0);
-    // Signed within a moment; stopping waits for it.
+    // A server that stops leaves nothing unsigned.
     server.signal("-TERM");
     let mut server = server;
     assert!(server.ended().success());
@@ -110,11 +112,82 @@ fn proofs_of_a_request_stand_alone() {
 }
 
 #[test]
+fn everything_that_was_answered_before_a_stop_is_under_a_checkpoint() {
+    let place = Place::begun();
+    let server = place.serve();
+    let token = read(&place.path().join("tokens/portal"));
+    let client = Client::new(&server.url, &Options::default()).unwrap().with_token(&token).unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let answered = runtime.block_on(async {
+        let mut callers = tokio::task::JoinSet::new();
+        let (counted, mut count) = tokio::sync::watch::channel(0);
+        for caller in 0..8 {
+            let (client, counted) = (client.clone(), counted.clone());
+            callers.spawn(async move {
+                let mut ids = Vec::new();
+                loop {
+                    let subject = [("email".to_owned(), format!("{caller}.{}@example.test", ids.len()))];
+                    let submission = Submission {
+                        action: "export".to_owned(),
+                        requester: Some("subject".to_owned()),
+                        subject: subject.into(),
+                        ..Submission::default()
+                    };
+                    match client.submit(&submission, None).await {
+                        Ok(request) => ids.push(request.id),
+                        Err(_) => return ids, // it has stopped
+                    }
+                    counted.send_modify(|count| *count += 1);
+                }
+            });
+        }
+        // In the midst of their work, so that commits and the stop meet.
+        count.wait_for(|count| *count >= 40).await.unwrap();
+        server.signal("-TERM");
+        callers.join_all().await.concat()
+    });
+    let mut server = server;
+    assert!(server.ended().success());
+    let said = place.run(&["ledger", "export", "out", "--json"]);
+    let exported: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+    let store = store(&place);
+    let head: i64 = store.query_row("select size from log_head", [], |row| row.get(0)).unwrap();
+    assert_eq!(exported["size"], head, "entries that were committed stand under no checkpoint");
+    assert_eq!(place.run(&["ledger", "verify", "out", "--vkey", "keys/ledger.vkey"]).code, 0);
+    let said = place.run(&["ledger", "prove", answered.last().unwrap(), "-o", "proofs"]);
+    assert_eq!(said.code, 0, "{}", said.err);
+}
+
+#[test]
+fn entries_without_a_checkpoint_are_told_and_never_pass_for_a_proof() {
+    let (place, id) = served();
+    // As a server leaves it that was killed between a commit and the checkpoint over it.
+    store(&place)
+        .execute_batch(
+            "drop trigger log_checkpoint_is_kept_2; \
+             delete from log_checkpoint where size > (select min(leaf) from event)",
+        )
+        .unwrap();
+    let said = place.run(&["ledger", "prove", &id, "-o", "proofs"]);
+    assert_eq!(said.code, 1, "{}", said.out);
+    assert!(said.err.contains("not under a checkpoint yet"), "{}", said.err);
+    // The next server signs them, also if nobody calls it.
+    let mut server = place.serve();
+    server.signal("-TERM");
+    assert!(server.ended().success());
+    assert_eq!(place.run(&["ledger", "prove", &id, "-o", "proofs"]).code, 0);
+}
+
+#[test]
 fn a_folder_that_is_no_export_is_an_error_and_not_a_verdict() {
     let folder = tempfile::tempdir().unwrap();
     let said = run(folder.path(), &["ledger", "verify", "nowhere"]);
     assert_eq!(said.code, 1);
     assert!(said.err.contains("nowhere cannot be read"), "{}", said.err);
+}
+
+fn store(place: &Place) -> rusqlite::Connection {
+    rusqlite::Connection::open(place.path().join("data/countersign.db")).unwrap()
 }
 
 fn read(path: &Path) -> String {

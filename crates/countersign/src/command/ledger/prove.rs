@@ -32,7 +32,7 @@ impl Prove {
         let id: RequestId =
             self.request.parse().map_err(|why| Usage(format!("`{}`: {why}", self.request)))?;
         let key = keys::verifier(&config.keys.directory)?;
-        let written = runtime()?.block_on(async {
+        let (written, events) = runtime()?.block_on(async {
             let store = read_only(&config.store.path)?;
             let log = Log::open(&store, &key).await?;
             let loaded = store.load(Needs { request: Some(id), ..Needs::default() }).await?;
@@ -54,7 +54,7 @@ impl Prove {
                     .with_context(|| format!("{shown} cannot be written"))?;
                 written.push(json!({ "index": leaf, "event": event.kind, "proof": shown }));
             }
-            anyhow::Ok(written)
+            anyhow::Ok((written, record.events.len()))
         })?;
         context.output.answer(&written, || {
             let line = |it: &serde_json::Value| {
@@ -65,6 +65,15 @@ impl Prove {
                 )
             };
             written.iter().map(line).collect::<Vec<_>>().join("\n")
-        })
+        })?;
+        // What was not proved is told: half of a history must not pass for all of it.
+        let proved = written.len();
+        anyhow::ensure!(
+            proved == events,
+            "{} of {events} entries of {id} are not under a checkpoint yet: a server signs them within a moment; \
+             let one run, and prove again",
+            events - proved,
+        );
+        Ok(())
     }
 }
