@@ -6,13 +6,13 @@ use countersign_core::id::RequestId;
 use countersign_core::permit::Permit;
 use countersign_core::plan::{Counts, Treatment};
 use countersign_core::receipt::{Outcome as StepOutcome, Receipt};
-use countersign_core::request::{Command, Dossier, Kept, Outcome, Running, State};
+use countersign_core::request::{Command, Dossier, Kept, Outcome, Running};
 use countersign_core::subject::Target;
 
 use crate::app::Service;
 use crate::hold;
 use crate::jobs::halt::Halt;
-use crate::jobs::run::{key, retry};
+use crate::jobs::run::{OTHER_MAP, in_run, key, mapped_as_signed, retry};
 use crate::jobs::{JobError, Worked};
 use crate::ports::source::{RootKey, SourceError, Stepped, Target as Rows};
 use crate::ports::store::{Change, Find, Needs};
@@ -34,45 +34,46 @@ impl Service {
         &self,
         settings: &Settings,
         id: RequestId,
+        run: u32,
         latest: &Latest,
     ) -> Result<Worked, JobError> {
-        self.look_up_receipts(settings, id).await?;
-        if let Some(halt) = self.shifted(settings, id).await? {
-            self.halt(id, halt).await?;
+        self.look_up_receipts(settings, id, run).await?;
+        if let Some(halt) = self.shifted(settings, id, run).await? {
+            self.halt(id, run, halt).await?;
             return Ok(Worked::Done);
         }
         loop {
             let history = self.history(id).await?;
-            let State::Running(running) = history.state() else { return Ok(Worked::Done) };
+            let Some(running) = in_run(&history, run) else { return Ok(Worked::Done) };
             let Some(step) = running.open_steps().next().map(str::to_owned) else { break };
             if let Some(halt) = self.held(id).await? {
-                self.halt(id, halt).await?;
+                self.halt(id, run, halt).await?;
                 return Ok(Worked::Done);
             }
-            match self.step(settings, &history, running, &step).await? {
+            match self.step(settings, &history, running, latest, &step).await? {
                 Did::Step(receipt) => self.record_step(id, receipt).await?,
                 Did::Halt(halt) => {
-                    self.halt(id, halt).await?;
+                    self.halt(id, run, halt).await?;
                     return Ok(Worked::Done);
                 }
             }
         }
         let history = self.history(id).await?;
-        if let State::Running(running) = history.state()
+        if let Some(running) = in_run(&history, run)
             && !running.plan().iter().all(|step| history.state().dossier().is_done(step))
         {
             // A step was made void and the reason was lost, as when a node dies between the two.
             let why = "the run was broken off before anything was committed";
-            self.halt(id, Halt::Shifted(why.to_owned())).await?;
+            self.halt(id, run, Halt::Shifted(why.to_owned())).await?;
             return Ok(Worked::Done);
         }
-        self.finish(settings, id, latest).await
+        self.finish(settings, id, run, latest).await
     }
 
     /// After a crash a step may be done although the history does not know it yet.
-    async fn look_up_receipts(&self, settings: &Settings, id: RequestId) -> Result<(), JobError> {
+    async fn look_up_receipts(&self, settings: &Settings, id: RequestId, run: u32) -> Result<(), JobError> {
         let history = self.history(id).await?;
-        let State::Running(running) = history.state() else { return Ok(()) };
+        let Some(running) = in_run(&history, run) else { return Ok(()) };
         for step in running.open_steps().map(str::to_owned).collect::<Vec<_>>() {
             let (source, _) = self.source(settings, &step)?;
             if let Some(receipt) = source.receipt(&key(running, &step)).await.map_err(retry)? {
@@ -99,9 +100,14 @@ impl Service {
         settings: &Settings,
         history: &History,
         running: &Running,
+        latest: &Latest,
         step: &str,
     ) -> Result<Did, JobError> {
         let (source, map) = self.source(settings, step)?;
+        // INVARIANT 3: rows that were signed as kept are not deleted because a newer map says so.
+        if !mapped_as_signed(latest, step, map) {
+            return Ok(Did::Halt(Halt::Shifted(OTHER_MAP.to_owned())));
+        }
         let rows = self.rows(history.state().dossier(), step).await?;
         let permit: Permit = running.permit();
         let outcome = source.erase(&permit, &key(running, step), map, &rows).await;
@@ -138,13 +144,23 @@ impl Service {
 
     pub(crate) async fn record_step(&self, id: RequestId, receipt: Receipt) -> Result<(), Refusal> {
         self.change(id, None, move |history, loaded| {
+            // Somebody else may have said so before, also of a run that is over by now.
+            if history.state().dossier().steps().get(&receipt.key) == Some(&receipt.outcome) {
+                return Ok(Change::default());
+            }
             history.decide(Command::Step { receipt: receipt.clone() }, loaded.now)?;
             Ok(Change { request: Some(history.clone().into_change()), ..Change::default() })
         })
         .await
     }
 
-    async fn finish(&self, settings: &Settings, id: RequestId, latest: &Latest) -> Result<Worked, JobError> {
+    async fn finish(
+        &self,
+        settings: &Settings,
+        id: RequestId,
+        run: u32,
+        latest: &Latest,
+    ) -> Result<Worked, JobError> {
         let history = self.history(id).await?;
         let dossier = history.state().dossier();
         let mut left = Counts::default();
@@ -156,7 +172,7 @@ impl Service {
             }
         }
         let outcome = Outcome { touched: touched(dossier), kept: kept(latest), left, package: false };
-        self.complete(id, outcome, Vec::new()).await?;
+        self.complete(id, run, outcome, Vec::new(), |_| Ok(Vec::new())).await?;
         Ok(Worked::Done)
     }
 }

@@ -6,7 +6,7 @@ use countersign_core::receipt::{Outcome as StepOutcome, Receipt, ReceiptKey};
 use countersign_core::request::{Command, State};
 
 use crate::app::Service;
-use crate::jobs::run::retry;
+use crate::jobs::run::{in_run, retry};
 use crate::jobs::{JobError, wish};
 use crate::ports::store::{Change, RecordChange};
 use crate::refusal::Refusal;
@@ -22,15 +22,19 @@ pub(crate) enum Halt {
 }
 
 impl Service {
-    /// Stops a run for good: every open step is made void first, so that nothing of it can happen later.
-    pub(crate) async fn halt(&self, id: RequestId, halt: Halt) -> Result<(), JobError> {
-        match (self.void_open_steps(id).await, &halt) {
+    /// Stops a run for good: every open step is made void first, so that nothing of it can happen later. If the
+    /// request is in another run by now, or in none, nothing is done.
+    pub(crate) async fn halt(&self, id: RequestId, run: u32, halt: Halt) -> Result<(), JobError> {
+        if in_run(&self.history(id).await?, run).is_none() {
+            return Ok(());
+        }
+        match (self.void_steps_of(id, run).await, &halt) {
             // A source that does not answer cannot be told either; whoever takes it up again closes what is open.
             (Ok(()), _) | (Err(_), Halt::Stuck(_)) => {}
             (Err(error), _) => return Err(error),
         }
         self.change(id, None, move |history, loaded| {
-            if !matches!(history.state(), State::Running(_)) {
+            if in_run(history, run).is_none() {
                 return Ok(Change::default());
             }
             let command = match &halt {
@@ -71,14 +75,16 @@ impl Service {
         Ok(())
     }
 
-    /// After this, each step of the run is done or never will be.
-    pub(crate) async fn void_open_steps(&self, id: RequestId) -> Result<(), JobError> {
+    /// After this, each step of the run is done or never will be. Of a run that is over nothing is open.
+    pub(crate) async fn void_steps_of(&self, id: RequestId, run: u32) -> Result<(), JobError> {
         let settings = self.settings().await?;
         let history = self.history(id).await?;
-        let (run, open): (u32, Vec<String>) = match history.state() {
-            State::Running(running) => (running.run(), running.open_steps().map(str::to_owned).collect()),
-            State::Stuck(stuck) => (stuck.run(), stuck.open_steps().map(str::to_owned).collect()),
-            State::Waiting(_) | State::Released(_) | State::Ended(..) => return Ok(()),
+        let open: Vec<String> = match history.state() {
+            State::Running(running) if running.run() == run => {
+                running.open_steps().map(str::to_owned).collect()
+            }
+            State::Stuck(stuck) if stuck.run() == run => stuck.open_steps().map(str::to_owned).collect(),
+            _ => return Ok(()),
         };
         let action = settings.actions.get(&history.state().dossier().submitted().action);
         let erases = action.is_some_and(|action| matches!(action.effect, Effect::Erase | Effect::Purge));

@@ -7,12 +7,13 @@ use std::sync::Arc;
 use countersign_core::plan::Counts;
 use countersign_core::receipt::{Outcome as StepOutcome, Receipt};
 use countersign_core::request::{Outcome, Running};
+use countersign_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::io::AsyncReadExt;
 
 use crate::app::Service;
 use crate::jobs::halt::Halt;
-use crate::jobs::run::{key, retry};
+use crate::jobs::run::{OTHER_MAP, key, mapped_as_signed, retry};
 use crate::jobs::{JobError, Worked};
 use crate::ports::chance;
 use crate::ports::package::{About, Format};
@@ -68,6 +69,11 @@ impl Service {
         let mut touched = Vec::new();
         for plan in &latest.plan.sources {
             let (source, map) = self.source(settings, &plan.source)?;
+            // INVARIANT 3: what was signed as left out is not handed over because a newer map says so.
+            if !mapped_as_signed(latest, &plan.source, map) {
+                self.halt(id, running.run(), Halt::Shifted(OTHER_MAP.to_owned())).await?;
+                return Ok(Worked::Done);
+            }
             let rows = Rows::Subject(of_source(&roots, &plan.source));
             let counts = source.export(&permit, map, &rows, send.clone()).await.map_err(retry)?;
             touched.push((plan.source.clone(), counts));
@@ -83,10 +89,10 @@ impl Service {
         }
         // INVARIANT 3: nothing is handed over beyond what was signed.
         if permit.ceiling().is_some_and(|ceiling| all.beyond(ceiling).is_some()) {
-            self.halt(id, Halt::Beyond(all)).await?;
+            self.halt(id, running.run(), Halt::Beyond(all)).await?;
             return Ok(Worked::Done);
         }
-        self.keep_package(settings, running, &file.0, made).await?;
+        let packed = self.keep_package(settings, running, &file.0, made).await?;
         let receipts = touched
             .iter()
             .map(|(step, counts)| Receipt {
@@ -95,18 +101,23 @@ impl Service {
             })
             .collect();
         let outcome = Outcome { touched: all, package: true, ..Outcome::default() };
-        self.complete(id, outcome, receipts).await?;
+        let beside = move |now| {
+            let packed = packed(now);
+            Ok(vec![record::put(KIND, id.to_string(), &packed, Vec::new(), None)?])
+        };
+        self.complete(id, running.run(), outcome, receipts, beside).await?;
         Ok(Worked::Done)
     }
 
-    /// Seals the file part by part. Done again after a crash, it replaces what was there.
+    /// Seals the file part by part, under names that nobody knows before the record is written that names them: with
+    /// the request's end, or never.
     async fn keep_package(
         &self,
         settings: &Settings,
         running: &Running,
         path: &Path,
         made: String,
-    ) -> Result<(), JobError> {
+    ) -> Result<impl Fn(Timestamp) -> Packed + Send + 'static, JobError> {
         let id = running.permit().request();
         let data_key = self.data_key(id).await?.ok_or(Refusal::NotFound("request"))?;
         let broken = |_| JobError::Retry(Refusal::Source("the package cannot be read back".to_owned()));
@@ -129,14 +140,12 @@ impl Service {
             parts += 1;
         }
         let days = settings.package_days;
-        self.act(Needs::default(), move |loaded| {
-            let packed =
-                Packed { made: made.clone(), parts, bytes, until: loaded.now.plus_ms(days * 86_400_000) };
-            let records = vec![record::put(KIND, id.to_string(), &packed, Vec::new(), None)?];
-            Ok((Change { records, ..Change::default() }, ()))
+        Ok(move |now: Timestamp| Packed {
+            made: made.clone(),
+            parts,
+            bytes,
+            until: now.plus_ms(days * 86_400_000),
         })
-        .await?;
-        Ok(())
     }
 }
 

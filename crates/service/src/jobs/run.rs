@@ -7,17 +7,19 @@ use countersign_core::id::RequestId;
 use countersign_core::receipt::{Receipt, ReceiptKey};
 use countersign_core::request::{Command, Outcome, Running, State};
 use countersign_core::subject::Target;
+use countersign_core::time::Timestamp;
 
 use crate::app::Service;
 use crate::jobs::halt::Halt;
 use crate::jobs::{JobError, Worked, wish};
 use crate::ports::source::SourceError;
-use crate::ports::store::{Change, Needs};
+use crate::ports::store::{Change, Needs, RecordChange};
 use crate::record::History;
 use crate::refusal::Refusal;
 use crate::requests::facts::World;
 use crate::requests::judge;
 use crate::requests::survey::{self, Latest};
+use crate::settings::datamap::DataMap;
 use crate::settings::{Effect, Settings};
 
 /// Tries of a source that does not answer, before a person is asked: about ten minutes.
@@ -44,15 +46,19 @@ impl Service {
             State::Running(_) => {}
             State::Waiting(_) | State::Stuck(_) | State::Ended(..) => return Ok(Worked::Done),
         }
-        match self.go_on(id).await {
+        // What this worker does and says is about this run alone: should it sleep, the next one is not its to stop.
+        let history = self.history(id).await?;
+        let State::Running(running) = history.state() else { return Ok(Worked::Done) };
+        let run = running.run();
+        match self.go_on(id, run).await {
             Err(JobError::Retry(refusal)) if attempts >= TRIES => {
-                self.halt(id, Halt::Stuck(refusal.code().to_owned())).await?;
+                self.halt(id, run, Halt::Stuck(refusal.code().to_owned())).await?;
                 Ok(Worked::Done)
             }
             // Nothing that comes by itself will help: a person has to look.
             Err(JobError::GiveUp(refusal)) => {
                 tracing::error!(request = %id, %refusal, "a run cannot go on");
-                self.halt(id, Halt::Stuck(refusal.code().to_owned())).await?;
+                self.halt(id, run, Halt::Stuck(refusal.code().to_owned())).await?;
                 Ok(Worked::Done)
             }
             outcome => outcome,
@@ -121,24 +127,24 @@ impl Service {
         Ok(started)
     }
 
-    async fn go_on(self: &Arc<Self>, id: RequestId) -> Result<Worked, JobError> {
+    async fn go_on(self: &Arc<Self>, id: RequestId, run: u32) -> Result<Worked, JobError> {
         let settings = self.settings().await?;
         let history = self.history(id).await?;
-        let State::Running(running) = history.state() else { return Ok(Worked::Done) };
+        let Some(running) = in_run(&history, run) else { return Ok(Worked::Done) };
         let latest = self.latest(id).await?;
         let effect = settings.actions.get(running.permit().action()).map(|action| action.effect);
         match effect {
             Some(Effect::Access | Effect::Export) => {
-                if let Some(halt) = self.shifted(&settings, id).await? {
-                    self.halt(id, halt).await?;
+                if let Some(halt) = self.shifted(&settings, id, run).await? {
+                    self.halt(id, run, halt).await?;
                     return Ok(Worked::Done);
                 }
                 self.hand_over(&settings, running, &latest).await
             }
-            Some(Effect::Erase | Effect::Purge) => self.erase(&settings, id, &latest).await,
+            Some(Effect::Erase | Effect::Purge) => self.erase(&settings, id, run, &latest).await,
             // An action of the configuration is carried out by whoever asked, with a permit token; not from here.
             Some(Effect::Declared) | None => {
-                self.halt(id, Halt::Stuck("nobody_carries_this_out".to_owned())).await?;
+                self.halt(id, run, Halt::Stuck("nobody_carries_this_out".to_owned())).await?;
                 Ok(Worked::Done)
             }
         }
@@ -150,9 +156,14 @@ impl Service {
     }
 
     /// Whether the root keys are still those that were signed. Asked only as long as nothing is done.
-    pub(crate) async fn shifted(&self, settings: &Settings, id: RequestId) -> Result<Option<Halt>, JobError> {
+    pub(crate) async fn shifted(
+        &self,
+        settings: &Settings,
+        id: RequestId,
+        run: u32,
+    ) -> Result<Option<Halt>, JobError> {
         let history = self.history(id).await?;
-        let State::Running(running) = history.state() else { return Ok(None) };
+        let Some(running) = in_run(&history, run) else { return Ok(None) };
         let dossier = history.state().dossier();
         if dossier.is_part_done() || !matches!(dossier.submitted().target, Target::Subject { .. }) {
             return Ok(None);
@@ -164,23 +175,45 @@ impl Service {
         Ok((!same).then(|| Halt::Shifted("the sources hold other root rows of this subject".to_owned())))
     }
 
-    /// RUNNING → COMPLETED, with the receipts of steps that need none from a source.
+    /// RUNNING → COMPLETED, as long as it is in that run: with the receipts of steps that need none from a source,
+    /// and with what is to stand beside the end.
     pub(crate) async fn complete(
         &self,
         id: RequestId,
+        run: u32,
         outcome: Outcome,
         receipts: Vec<Receipt>,
+        beside: impl Fn(Timestamp) -> Result<Vec<RecordChange>, Refusal> + Send + 'static,
     ) -> Result<(), Refusal> {
         self.change(id, None, move |history, loaded| {
+            if in_run(history, run).is_none() {
+                return Ok(Change::default());
+            }
             for receipt in &receipts {
                 history.decide(Command::Step { receipt: receipt.clone() }, loaded.now)?;
             }
             history.decide(Command::Complete { outcome: outcome.clone() }, loaded.now)?;
-            Ok(judge::ended(history, loaded.now))
+            Ok(Change { records: beside(loaded.now)?, ..judge::ended(history, loaded.now) })
         })
         .await
     }
 }
+
+/// The run, if it is the one that the request is in.
+pub(crate) fn in_run(history: &History, run: u32) -> Option<&Running> {
+    match history.state() {
+        State::Running(running) if running.run() == run => Some(running),
+        _ => None,
+    }
+}
+
+/// Whether a source is still mapped as it was when it was looked at: what is signed is done by that map or not at all.
+pub(crate) fn mapped_as_signed(latest: &Latest, source: &str, map: &DataMap) -> bool {
+    latest.plan.sources.iter().any(|plan| plan.source == source && plan.map_version == map.version())
+}
+
+/// What to say when it is not.
+pub(crate) const OTHER_MAP: &str = "the data map is not the one that was signed";
 
 /// The key of a step of a run.
 pub(crate) fn key(running: &Running, step: &str) -> ReceiptKey {

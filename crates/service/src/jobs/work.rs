@@ -26,7 +26,9 @@ impl Service {
     /// Works until `stop` says so, then lets running jobs come to an end.
     pub async fn work(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
         let mut loops = JoinSet::new();
-        loops.spawn(Arc::clone(&self).sign_until(stop.clone()));
+        // Signing goes on while jobs run: a run waits for the checkpoint over its release.
+        let (ended, idle) = watch::channel(false);
+        loops.spawn(Arc::clone(&self).sign_until(idle));
         loops.spawn(Arc::clone(&self).pass_time_until(stop.clone()));
         let room = Arc::new(Semaphore::new(AT_ONCE));
         let mut running = JoinSet::new();
@@ -62,6 +64,7 @@ impl Service {
             }
         }
         while running.join_next().await.is_some() {}
+        ended.send_replace(true);
         while loops.join_next().await.is_some() {}
     }
 

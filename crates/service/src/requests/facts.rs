@@ -19,6 +19,7 @@ use crate::ports::store::{Loaded, Row};
 use crate::record::{self, History};
 use crate::refusal::Refusal;
 use crate::requests::field::{Attribute, Found};
+use crate::requests::survey;
 use crate::settings::{Effect, Settings};
 
 /// Everything around a request at one moment.
@@ -81,6 +82,8 @@ impl World {
             Some(found) if loaded.now.since_ms(found.at) > settings.survey_max_age_ms => {
                 policy::SurveyState::Stale
             }
+            // Looked at by another data map than the one that would act.
+            Some(_) if !survey::mapped_by(loaded, settings)? => policy::SurveyState::Stale,
             Some(_) => policy::SurveyState::Fresh,
         };
         Ok(Self {

@@ -23,13 +23,17 @@ impl Service {
         let seen = History::read(first.request.as_ref().ok_or(Refusal::NotFound("request"))?)?;
         let mut needs = judge::judging_needs(&settings, seen.state().dossier(), first.now);
         needs.records.push(holder.need());
-        let keys = self.keys.clone();
+        let (keys, version) = (self.keys.clone(), seen.version());
         self.act(needs, move |loaded| {
             holder.recheck(loaded)?;
             if loaded.settings_version != settings.version {
                 return Err(Refusal::Again);
             }
             let mut history = History::read(loaded.request.as_ref().ok_or(Refusal::NotFound("request"))?)?;
+            // The voters and root keys that were asked for are those of the history that was seen.
+            if history.version() != version {
+                return Err(Refusal::Again);
+            }
             let found = judge::current(loaded, found.as_ref())?;
             let mut world = World::loaded(&keys, &settings, loaded, &history, found)?;
             // What is left was signed and surveyed; part of it may be gone by now, so it is not looked at again.

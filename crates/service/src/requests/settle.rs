@@ -165,10 +165,15 @@ impl Service {
     }
 
     /// Before a stuck request ends, what nobody knows of it is closed: else it could still happen afterwards. As long
-    /// as the source does not answer, that is refused.
+    /// as the source does not answer, that is refused. Of a request that is not stuck nothing is touched: a run that
+    /// goes on is nobody's to close.
     // INVARIANT 6: a run ends with every step done or void.
     pub(crate) async fn close_steps(&self, id: RequestId) -> Result<(), Refusal> {
-        self.void_open_steps(id).await.map_err(|error| match error {
+        let run = match self.history(id).await?.state() {
+            State::Stuck(stuck) => stuck.run(),
+            _ => return Ok(()),
+        };
+        self.void_steps_of(id, run).await.map_err(|error| match error {
             JobError::Retry(refusal) | JobError::GiveUp(refusal) => refusal,
         })
     }

@@ -21,6 +21,7 @@ use crate::requests::judge;
 use crate::requests::look::{Look, Looked, dataset_term, root_term};
 use crate::seal::{self, DataKey};
 use crate::settings::Settings;
+use crate::settings::datamap::DataMap;
 
 /// The kind of record that keeps the latest survey.
 pub(crate) const KIND: &str = "survey";
@@ -42,6 +43,15 @@ pub(crate) fn need(request: RequestId) -> (String, Find) {
 /// The latest survey that was loaded.
 pub(crate) fn latest(loaded: &Loaded) -> Result<Option<Latest>, Refusal> {
     loaded.of_kind(KIND).next().map(record::read).transpose()
+}
+
+/// Whether the latest survey was made by the data maps of `settings`.
+pub(crate) fn mapped_by(loaded: &Loaded, settings: &Settings) -> Result<bool, Refusal> {
+    let of = |source: &str| settings.maps.get(source).map(DataMap::version);
+    let latest = latest(loaded)?;
+    Ok(latest.is_none_or(|latest| {
+        latest.plan.sources.iter().all(|plan| of(&plan.source) == Some(&*plan.map_version))
+    }))
 }
 
 impl Service {
