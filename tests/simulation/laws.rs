@@ -1,0 +1,88 @@
+//! The settings of a run: the policies of this repository with other numbers in them. The reference model reads the
+//! numbers from here and what they mean from the design; the service reads the texts.
+
+use std::path::Path;
+
+use countersign_service::settings::Bundle;
+
+use crate::fixture::MAPS;
+
+pub(crate) const ACTIONS: [&str; 4] = ["access", "export", "erase", "purge"];
+
+/// What does not change in a run, in milliseconds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Spans {
+    /// The cooling-off before an erasure that the subject asked for.
+    pub(crate) cooling: i64,
+    /// How old a survey may be.
+    pub(crate) survey: i64,
+    /// When a request runs out, and when it does without proof.
+    pub(crate) expires: i64,
+    pub(crate) unproven: i64,
+    /// How long a claimed job is nobody else's.
+    pub(crate) lease: i64,
+}
+
+/// What `apply` changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Numbers {
+    /// Erasures that may run beside each other.
+    pub(crate) limit: u64,
+    /// Officers for an erasure that the desk asked for, and for one that the subject asked for.
+    pub(crate) desk: i64,
+    pub(crate) own: i64,
+}
+
+pub(crate) const NUMBERS: [Numbers; 5] = [
+    Numbers { limit: 2, desk: 1, own: 2 },
+    Numbers { limit: 1, desk: 1, own: 2 },
+    Numbers { limit: 3, desk: 2, own: 1 },
+    Numbers { limit: 1, desk: 2, own: 2 },
+    Numbers { limit: 0, desk: 1, own: 1 },
+];
+
+/// With time in the hand.
+pub(crate) const BY_HAND: Spans = Spans {
+    cooling: 72 * 3_600_000,
+    survey: 60_000,
+    expires: 30 * 86_400_000,
+    unproven: 24 * 3_600_000,
+    lease: 30_000,
+};
+
+pub(crate) fn bundle(spans: &Spans, numbers: &Numbers) -> Bundle {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../policies");
+    let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
+    let mut settings = read("settings.toml");
+    settings.truncate(settings.find("[schedules.").unwrap());
+    swap(&mut settings, "survey_max_age = \"60s\"", &format!("survey_max_age = \"{}ms\"", spans.survey));
+    swap(&mut settings, "expires_after = \"60d\" #", "#");
+    swap(&mut settings, "expires_after = \"2d\"  #", "#");
+    for action in ACTIONS {
+        let head = format!("[actions.{action}]");
+        let ends = format!(
+            "{head}\nexpires_after = \"{}ms\"\nexpires_unproven_after = \"{}ms\"",
+            spans.expires, spans.unproven
+        );
+        swap(&mut settings, &head, &ends);
+    }
+    let mut erase = read("erase.cedar");
+    swap(&mut erase, "context.running.erase >= 100", &format!("context.running.erase >= {}", numbers.limit));
+    swap(&mut erase, "privacy >= 1", "privacy >= DESK");
+    swap(&mut erase, "privacy >= 2", &format!("privacy >= {}", numbers.own));
+    swap(&mut erase, "privacy >= DESK", &format!("privacy >= {}", numbers.desk));
+    swap(&mut erase, "duration(\"72h\")", &format!("duration(\"{}ms\")", spans.cooling));
+    let mut files = vec![
+        ("settings.toml".to_owned(), settings),
+        ("policies/erase.cedar".to_owned(), erase),
+        ("policies/export.cedar".to_owned(), read("export.cedar")),
+        ("policies/purge.cedar".to_owned(), read("purge.cedar")),
+    ];
+    files.extend(MAPS.map(|(path, text)| (path.to_owned(), text.to_owned())));
+    Bundle::read(&files).unwrap()
+}
+
+fn swap(text: &mut String, from: &str, to: &str) {
+    assert_eq!(text.matches(from).count(), 1, "there is one `{from}`");
+    *text = text.replace(from, to);
+}
