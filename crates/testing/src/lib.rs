@@ -2,6 +2,7 @@
 //! Knows nothing of the house; whatever it starts is gone when the test process is, however that ends.
 
 pub mod clock;
+pub mod leash;
 pub mod mail;
 pub mod port;
 pub mod postgres;
