@@ -69,10 +69,9 @@ mod tests {
 
     #[test]
     fn process_on_a_leash_ends_with_it_and_no_other() {
-        let found = String::from_utf8(
-            Command::new("sh").args(["-c", "command -v sleep"]).output().unwrap().stdout,
-        )
-        .unwrap();
+        let found =
+            String::from_utf8(Command::new("sh").args(["-c", "command -v sleep"]).output().unwrap().stdout)
+                .unwrap();
         let sleep = std::fs::canonicalize(found.trim()).unwrap();
         let (mut held, mut free) = (sleeper(&sleep), sleeper(&sleep));
         let leash = Leash::of(&sleep).unwrap();

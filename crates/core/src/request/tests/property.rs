@@ -264,7 +264,10 @@ impl Wish {
                 holds: Vec::new(),
                 ceiling,
                 proven: self.one(1, &[true, true, false]),
-                steps: self.one(2, &[steps(), vec!["shop".to_owned()], vec!["shop".to_owned()], Vec::new(), Vec::new()]),
+                steps: self.one(
+                    2,
+                    &[steps(), vec!["shop".to_owned()], vec!["shop".to_owned()], Vec::new(), Vec::new()],
+                ),
             },
             8 => Command::Step { receipt: self.receipt() },
             9 => Command::Recount { counted: orders(500) },
