@@ -14,6 +14,8 @@ mod log;
 mod migrate;
 mod open;
 mod options;
+#[cfg(test)]
+mod plan;
 mod pool;
 mod queue;
 mod record;
