@@ -5,5 +5,6 @@ mod conformance;
 mod connect;
 mod failover;
 mod nodes;
+mod portable;
 mod retry;
 mod work;
