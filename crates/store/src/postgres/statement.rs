@@ -8,7 +8,7 @@ use futures::future::join_all;
 use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
 
-use super::connect::Client;
+use super::pool::Client;
 use super::value::{Value, refs};
 use crate::fault::{Fault, malformed};
 
