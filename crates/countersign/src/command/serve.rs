@@ -15,7 +15,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::cli::Context;
-use crate::config::{self, Config, Log, LogForm};
+use crate::config::{self, Config, Log, LogForm, Store};
 use crate::output::print_line;
 use crate::wiring;
 
@@ -39,14 +39,15 @@ impl Serve {
             let listener =
                 TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
             let address = listener.local_addr()?;
-            let service = wiring::service(&config)?;
-            if !service.has_begun().await? {
-                anyhow::bail!("this installation has not begun: enter its first people and settings with `countersign init`");
-            }
+            let service = wiring::begun(&config).await?;
             let json = context.output.json;
-            until_stopped(service, listener, || {
+            until_stopped(service, listener, Stop::of(&config), || {
                 let url = format!("http://{address}");
-                print_line(&if json { json!({ "listening": url }).to_string() } else { format!("listening on {url}") })
+                print_line(&if json {
+                    json!({ "listening": url }).to_string()
+                } else {
+                    format!("listening on {url}")
+                })
             })
             .await
         })
@@ -58,24 +59,43 @@ pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
 }
 
-/// Serves and works until the process is asked to stop; then ends open calls and running jobs. `ready` is called
-/// once calls are answered.
+/// How a node comes to its end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stop {
+    /// How long it goes on answering.
+    pause: Duration,
+    /// Whether nobody else signs what it leaves without a checkpoint.
+    alone: bool,
+}
+
+impl Stop {
+    /// As the configuration says.
+    pub(crate) fn of(config: &Config) -> Self {
+        let (usual, alone) = match config.store {
+            Store::Embedded { .. } => (0, true),
+            Store::Shared(_) => (3_000, false),
+        };
+        Self { pause: Duration::from_millis(config.server.stop_pause_ms.unwrap_or(usual)), alone }
+    }
+}
+
+/// Serves and works until the process is asked to stop; then says so on `/readyz` for a while, takes no more
+/// calls, and ends open ones and running jobs. `ready` is called once calls are answered.
 pub(crate) async fn until_stopped(
     service: Arc<Service>,
     listener: TcpListener,
+    how: Stop,
     ready: impl FnOnce() -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    // When nobody else can hold a lease, those that stand are of a process that died.
-    service.store().release_leases().await?;
     // What a process that died has committed and not signed is not left waiting for the next change.
     if let Err(error) = last_checkpoint(&service).await {
         tracing::warn!("{error:#}");
     }
     let (stop, stopped) = watch::channel(false);
     let working = tokio::spawn(Arc::clone(&service).work(stopped.clone()));
-    let options = WebOptions::default();
+    let options = WebOptions { pause: how.pause, ..WebOptions::default() };
     let router = countersign_web::router(Arc::clone(&service), options.clone());
     let mut closing = stopped;
     let serving = tokio::spawn(countersign_web::serve(listener, router, options, async move {
@@ -94,7 +114,11 @@ pub(crate) async fn until_stopped(
             ended.0??;
             ended.1?;
             // Only now does nothing of this node commit any more.
-            last_checkpoint(&service).await?;
+            match last_checkpoint(&service).await {
+                Err(error) if !how.alone => tracing::warn!("{error:#}"),
+                signed => signed?,
+            }
+            service.store().close().await;
         }
         // Asked twice: what is left undone is found again at the next start.
         _ = interrupt.recv() => tracing::warn!("stopped at once"),

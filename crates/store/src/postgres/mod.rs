@@ -26,6 +26,7 @@ mod sequencer;
 mod session;
 mod settings;
 mod statement;
+mod take;
 mod tls;
 mod value;
 
@@ -301,6 +302,10 @@ impl Store for PostgresStore {
 
     async fn entries(&self, from: u64, limit: u32) -> Result<Vec<Vec<u8>>, StoreError> {
         on_one!(self, client => log::entries(&client, from, limit).await)
+    }
+
+    async fn close(&self) {
+        PostgresStore::close(self).await;
     }
 
     fn leads(&self) -> bool {
