@@ -29,7 +29,7 @@ impl Promise {
 }
 
 /// What is special about a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Case {
     /// Nothing.
     Plain,

@@ -84,7 +84,7 @@ fn racing_acts_on_two_nodes_have_one_truth() {
                 *won.entry((*race, truth.won)).or_insert(0) += 1;
             }
             Ok(truth) => {
-                wrongs.push(format!("{race:?}: {} won, and the customer went {went} times", truth.won))
+                wrongs.push(format!("{race:?}: {} won, and the customer was cleared {went} times", truth.won))
             }
             Err(why) => wrongs.push(format!("{race:?}: {why}")),
         }

@@ -93,7 +93,7 @@ fn may_stay(known: &Known, state: &str) -> bool {
     }
     match (known.case, has(Promise::Approved) || has(Promise::Proved)) {
         (Case::Plain, true) => state == "completed",
-        // The later of two is a duplicate, or finds nobody any more.
+        // The later of two is a duplicate, if the earlier one was still there when it was looked at.
         (Case::Twin, true) => matches!(state, "completed" | "denied"),
         // What was given up may not have been acknowledged. And a run that was broken off after its step was made
         // void, and before anybody wrote why, goes back to its voters.

@@ -18,7 +18,10 @@ source = "shop"
 table = "customer"
 key = ["id"]
 identities = { email = "email", account = "account" }
-treatment = "delete"
+treatment = "clear"
+basis = "bookkeeping"
+until = "ten years after the last order"
+empty = ["email", "name"]
 [[table]]
 name = "orders"
 [[table.way]]
@@ -89,7 +92,7 @@ impl Shop {
         self.run(sql).parse().unwrap_or_else(|_| panic!("no number: {sql}"))
     }
 
-    /// How often each customer went.
+    /// How often each customer was cleared.
     pub(crate) fn gone(&self) -> BTreeMap<i64, i64> {
         let rows = self.run("SELECT customer, count(*) FROM gone GROUP BY customer");
         let pair = |row: &str| {

@@ -3,8 +3,8 @@
 CREATE TABLE customer (
     id       bigint PRIMARY KEY,
     account  text NOT NULL UNIQUE,
-    email    text NOT NULL UNIQUE,
-    name     text NOT NULL
+    email    text UNIQUE,
+    name     text
 );
 CREATE TABLE orders (
     id           bigint PRIMARY KEY,
@@ -16,7 +16,8 @@ INSERT INTO customer
 SELECT n, 'A-' || n, 'customer.' || n || '@example.test', 'Customer ' || n FROM generate_series(1, :customers) n;
 INSERT INTO orders SELECT n, (n + 1) / 2, 'order ' || n FROM generate_series(1, 2 * :customers) n;
 
--- Every customer that goes. No key: whoever went twice must stand here twice.
+-- Every customer that is cleared. The row stays, so that nothing but our own care keeps it from being done again; and
+-- this has no key: whoever was cleared twice stands here twice.
 CREATE TABLE gone (customer bigint NOT NULL, at timestamptz NOT NULL DEFAULT clock_timestamp());
 
 -- How many erasing transactions were open at once, seen by each from within. A shared advisory lock is held until its
@@ -33,11 +34,11 @@ END $$;
 CREATE FUNCTION leave() RETURNS trigger LANGUAGE plpgsql SET search_path = public AS $$
 BEGIN
     INSERT INTO gone (customer) VALUES (OLD.id);
-    RETURN OLD;
+    RETURN NEW;
 END $$;
 CREATE TRIGGER enter BEFORE DELETE ON orders FOR EACH STATEMENT EXECUTE FUNCTION enter();
-CREATE TRIGGER enter BEFORE DELETE ON customer FOR EACH STATEMENT EXECUTE FUNCTION enter();
-CREATE TRIGGER leave BEFORE DELETE ON customer FOR EACH ROW EXECUTE FUNCTION leave();
+CREATE TRIGGER enter BEFORE UPDATE ON customer FOR EACH STATEMENT EXECUTE FUNCTION enter();
+CREATE TRIGGER leave BEFORE UPDATE ON customer FOR EACH ROW EXECUTE FUNCTION leave();
 
 -- In the first run the database refuses to let a stubborn customer go. Which run it is says the receipt, which is the
 -- first that the transaction wrote.
@@ -46,9 +47,9 @@ BEGIN
     IF EXISTS (SELECT FROM countersign_receipt WHERE run = 1 AND xmin = pg_current_xact_id()::xid) THEN
         RAISE EXCEPTION 'not now' USING ERRCODE = 'P0001';
     END IF;
-    RETURN OLD;
+    RETURN NEW;
 END $$;
-CREATE TRIGGER refuse BEFORE DELETE ON customer FOR EACH ROW WHEN (OLD.id > :docile) EXECUTE FUNCTION refuse();
+CREATE TRIGGER refuse BEFORE UPDATE ON customer FOR EACH ROW WHEN (OLD.id > :docile) EXECUTE FUNCTION refuse();
 
 -- One role a node, so that its sessions can be told from those of others.
 CREATE ROLE node_0 SUPERUSER LOGIN;
