@@ -118,6 +118,7 @@ pub(crate) async fn until_stopped(
                 Err(error) if !how.alone => tracing::warn!("{error:#}"),
                 signed => signed?,
             }
+            service.store().close().await;
         }
         // Asked twice: what is left undone is found again at the next start.
         _ = interrupt.recv() => tracing::warn!("stopped at once"),
