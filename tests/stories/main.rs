@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod backup;
+mod doctor;
 mod kept_store;
 mod keys;
 mod kill;

@@ -150,10 +150,10 @@ async fn code(inbox: &Path, request: &str) -> String {
     loop {
         for mail in files(inbox) {
             let text = std::fs::read_to_string(mail).unwrap();
-            let words = text.split(|c: char| !c.is_ascii_digit());
-            if let Some(code) =
-                words.filter(|word| word.len() == 8).next_back().filter(|_| text.contains(request))
-            {
+            // A word of its own, not a part of an id.
+            let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-');
+            let code = |word: &&str| word.len() == 8 && word.bytes().all(|c| c.is_ascii_digit());
+            if let Some(code) = words.into_iter().find(code).filter(|_| text.contains(request)) {
                 return code.to_owned();
             }
         }

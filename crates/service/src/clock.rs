@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::app::Service;
 use crate::caller::{Act, Caller};
 use crate::jobs::wish;
-use crate::ports::store::{Change, Find, Loaded, Needs, RecordChange};
+use crate::ports::store::{Change, Find, Loaded, Needs, RecordChange, Store};
 use crate::record;
 use crate::refusal::Refusal;
 
@@ -230,8 +230,7 @@ impl Service {
     /// # Errors
     /// When the store does not answer.
     pub async fn clock_view(&self) -> Result<ClockView, Refusal> {
-        let loaded = self.store.load(both()).await?;
-        Ok(ClockView { now: loaded.now, mark: mark(&loaded)?.map(|mark| mark.at), doubt: doubt(&loaded)? })
+        clock_of(&*self.store).await
     }
 
     /// An operator says that the clock is right as it is. Everything open is judged again.
@@ -275,6 +274,15 @@ impl Service {
         .await?;
         self.clock_view().await
     }
+}
+
+/// The clock as a store has it, for whoever only looks at that.
+///
+/// # Errors
+/// When the store does not answer.
+pub async fn clock_of(store: &dyn Store) -> Result<ClockView, Refusal> {
+    let loaded = store.load(both()).await?;
+    Ok(ClockView { now: loaded.now, mark: mark(&loaded)?.map(|mark| mark.at), doubt: doubt(&loaded)? })
 }
 
 fn is_sound(expected: Timestamp, told: Timestamp) -> bool {

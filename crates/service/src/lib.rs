@@ -31,7 +31,7 @@ mod witness;
 pub use answer::{Begun as AnswerBegun, Ticket};
 pub use app::{Parts, Service};
 pub use bootstrap::{Begun, First};
-pub use clock::{ClockView, Doubt, Steady};
+pub use clock::{ClockView, Doubt, Steady, clock_of};
 pub use fetch::Package;
 pub use govern::{Applied, GaugeView, Ready};
 pub use ledger::{Evidence, Proof};

@@ -42,4 +42,25 @@ impl SqliteStore {
         }
         Ok(())
     }
+
+    /// Looks whether the file at `path` is sound: that it has a write-ahead log, which durability rests on, and that
+    /// SQLite finds no fault in its pages. Answers with its size and that of the log, in bytes.
+    ///
+    /// # Errors
+    /// What is not as it must be.
+    pub fn examine(path: &Path) -> Result<(u64, u64), OpenError> {
+        let db = open::reader(path)?;
+        let mode: String = db.query_row("pragma journal_mode", [], |row| row.get(0))?;
+        if mode != "wal" {
+            return Err(OpenError::Setting { name: "journal_mode", wanted: "wal".to_owned(), found: mode });
+        }
+        let said: String = db.query_row("pragma quick_check(1)", [], |row| row.get(0))?;
+        if said != "ok" {
+            return Err(OpenError::Damaged(said));
+        }
+        let mut log = path.as_os_str().to_owned();
+        log.push("-wal");
+        let length = |path: &Path| std::fs::metadata(path).map_or(0, |meta| meta.len());
+        Ok((length(path), length(Path::new(&log))))
+    }
 }
