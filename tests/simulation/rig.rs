@@ -87,7 +87,7 @@ pub(crate) struct Rig {
 }
 
 pub(crate) fn keys() -> Keys {
-    Keys { wrapping: [1; 32], epoch: 1, index: [2; 32], token: [3; 32] }
+    Keys { wrapping: [1; 32], epoch: 1, earlier: Vec::new(), index: [2; 32], token: [3; 32] }
 }
 
 pub(crate) fn ledger_key() -> SigningKey {

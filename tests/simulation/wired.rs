@@ -68,6 +68,10 @@ impl Store for Wired {
     async fn tally(&self) -> Answer<Vec<(String, Status, u64)>> {
         self.call(|store| async move { store.tally().await }).await
     }
+    async fn count_terms(&self, name: &str) -> Answer<Vec<(Vec<u8>, u64, Timestamp)>> {
+        let name = name.to_owned();
+        self.call(|store| async move { store.count_terms(&name).await }).await
+    }
     async fn page(&self, kind: &str, after: Option<&str>, limit: u32) -> Answer<Vec<Record>> {
         let (kind, after) = (kind.to_owned(), after.map(str::to_owned));
         self.call(|store| async move { store.page(&kind, after.as_deref(), limit).await }).await

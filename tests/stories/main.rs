@@ -1,6 +1,10 @@
 //! Stories on the real binary: real processes, real databases, the real API. One binary for all of them.
 #![allow(clippy::unwrap_used)]
 
+mod backup;
+mod doctor;
 mod kept_store;
+mod keys;
 mod kill;
 mod node;
+mod planted;

@@ -56,6 +56,11 @@ pub(crate) struct Node {
 impl Node {
     /// A new installation on a shop of so many customers, with the shipped policies.
     pub(crate) fn begin(customers: u32) -> Self {
+        Self::prepare(customers, |_| {})
+    }
+
+    /// As `begin`, with something changed in the folder before it begins.
+    pub(crate) fn prepare(customers: u32, change: impl FnOnce(&Self)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let at = folder.path();
         countersign_shop::build(
@@ -79,6 +84,7 @@ impl Node {
         std::fs::write(at.join("people.toml"), PEOPLE).unwrap();
         std::fs::write(at.join("countersign.toml"), CONFIG).unwrap();
         let node = Self { folder, server: None };
+        change(&node);
         node.run(&["init", "settings", "--people", "people.toml", "--origin", "example.test/kill"]);
         node
     }
@@ -128,12 +134,28 @@ impl Node {
         said.into_owned()
     }
 
+    /// Runs a command of the binary to its end, however that is.
+    pub(crate) fn say(&self, arguments: &[&str]) -> std::process::Output {
+        Command::new(BINARY).args(arguments).current_dir(self.folder.path()).output().unwrap()
+    }
+
+    /// Where the server listens.
+    pub(crate) fn url(&self) -> &str {
+        &self.server.as_ref().unwrap().1
+    }
+
     /// Starts the server and waits until it answers.
     pub(crate) fn start(&mut self) {
+        self.start_with(&[]);
+    }
+
+    /// Starts the server with further arguments.
+    pub(crate) fn start_with(&mut self, arguments: &[&str]) {
         let log =
             std::fs::File::options().create(true).append(true).open(self.folder.path().join("log")).unwrap();
         let mut child = Command::new(BINARY)
             .args(["serve", "--listen", "127.0.0.1:0"])
+            .args(arguments)
             .current_dir(self.folder.path())
             .stdout(Stdio::piped())
             .stderr(log)

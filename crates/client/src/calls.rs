@@ -214,6 +214,22 @@ impl Client {
         self.call(Method::GET, "v1/limits", NOTHING, None).await
     }
 
+    /// Whether the clock is believed.
+    ///
+    /// # Errors
+    /// When the server refuses or does not answer.
+    pub async fn clock(&self) -> Result<Value, Error> {
+        self.call(Method::GET, "v1/clock", NOTHING, None).await
+    }
+
+    /// Says that the clock is right.
+    ///
+    /// # Errors
+    /// When the server refuses or does not answer.
+    pub async fn confirm_clock(&self) -> Result<Value, Error> {
+        self.call(Method::POST, "v1/clock/confirm", NOTHING, None).await
+    }
+
     /// Mints a token.
     ///
     /// # Errors

@@ -42,6 +42,9 @@ enum Command {
     /// Keep a subject's data from erasure, or stop keeping it
     #[command(subcommand)]
     LegalHold(command::legal_hold::LegalHold),
+    /// Show whether the clock is believed, or say that it is right
+    #[command(subcommand)]
+    Clock(command::clock::Clock),
     /// Mint, revoke and list tokens
     #[command(subcommand)]
     Token(command::token::Token),
@@ -59,6 +62,13 @@ enum Command {
     /// Export the ledger, verify an export, make proofs
     #[command(subcommand)]
     Ledger(command::ledger::Ledger),
+    /// Change the key that everything sealed is wrapped under, and see which are there
+    #[command(subcommand)]
+    Keys(command::keys::Keys),
+    /// Copy the embedded store, beside a running server too, and prove the copy
+    Backup(command::backup::Backup),
+    /// Put a copy back where the store belongs
+    Restore(command::backup::restore::Restore),
     /// Look whether this node could serve: configuration, keys, store, sources
     Doctor(command::doctor::Doctor),
     /// Print a completion script for a shell
@@ -92,11 +102,15 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Inbox(it) => it.run(&context),
         Command::Vote(it) => it.run(&context),
         Command::LegalHold(it) => it.run(&context),
+        Command::Clock(it) => it.run(&context),
         Command::Token(it) => it.run(&context),
         Command::Policy(it) => it.run(&context),
         Command::Source(it) => it.run(&context),
         Command::Store(it) => it.run(&context),
         Command::RestoreCheck(it) => it.run(&context),
+        Command::Keys(it) => it.run(&context),
+        Command::Backup(it) => it.run(&context),
+        Command::Restore(it) => it.run(&context),
         Command::Doctor(it) => it.run(&context),
         Command::Ledger(it) => it.run(&context),
         Command::Completions { shell } => {

@@ -15,7 +15,8 @@ Exit codes:
   1  failed, or found not whole
   2  wrong usage, or mistakes in the configuration
   3  refused by the server
-  4  server not reachable, or no answer in time";
+  4  server not reachable, or no answer in time
+  5  works, and wants attention";
 
 /// Wrong usage that clap cannot see.
 #[derive(Debug)]
@@ -41,9 +42,21 @@ impl fmt::Display for Said {
 
 impl std::error::Error for Said {}
 
+/// What was looked at works and wants attention, and all of that was said already.
+#[derive(Debug)]
+pub(crate) struct Attention;
+
+impl fmt::Display for Attention {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("wants attention")
+    }
+}
+
+impl std::error::Error for Attention {}
+
 /// Says what went wrong, on standard error, and gives the code for it.
 pub(crate) fn tell(error: &anyhow::Error) -> ExitCode {
-    if !error.is::<Said>() {
+    if !error.is::<Said>() && !error.is::<Attention>() {
         // The innermost reasons come after the outer ones, each once.
         let mut said: Vec<String> = Vec::new();
         for cause in error.chain().map(ToString::to_string) {
@@ -95,6 +108,9 @@ fn code(error: &anyhow::Error) -> u8 {
                 ClientError::Address { .. } => 2,
                 ClientError::Unexpected { .. } | ClientError::Write(_) => 1,
             };
+        }
+        if cause.is::<Attention>() {
+            return 5;
         }
         if cause.is::<Mistakes>() || cause.is::<Usage>() {
             return 2;

@@ -8,7 +8,10 @@ use countersign_core::id::{PersonId, RequestId};
 use countersign_core::time::Timestamp;
 use countersign_ledger::SigningKey;
 
+use crate::clock::Watch;
+use crate::jobs::forget;
 use crate::keys::Keys;
+use crate::measure::Histogram;
 use crate::ports::chance::{self, Chance};
 use crate::ports::notifier::Notifier;
 use crate::ports::package::Packager;
@@ -56,6 +59,8 @@ pub struct Service {
     pub(crate) ledger: SigningKey,
     pub(crate) scratch: PathBuf,
     pub(crate) first_looks: FirstLooks,
+    pub(crate) watch: Watch,
+    pub(crate) verdicts: Histogram,
     pub(crate) signing: tokio::sync::Mutex<()>,
     pub(crate) lease_ms: i64,
     active: RwLock<Option<Arc<Settings>>>,
@@ -76,6 +81,8 @@ impl Service {
             ledger,
             scratch,
             first_looks: FirstLooks::default(),
+            watch: Watch::default(),
+            verdicts: Histogram::default(),
             signing: tokio::sync::Mutex::default(),
             lease_ms: LEASE_MS,
             active: RwLock::default(),
@@ -135,12 +142,16 @@ impl Service {
     ) -> Result<(Committed, T), Refusal> {
         let told = Arc::new(Mutex::new(None));
         let tell = Arc::clone(&told);
+        let active = self.active.read().ok().and_then(|active| active.clone());
+        // Without settings at hand the job looks again by itself.
+        let own_data_after_ms = active.map_or(0, |settings| settings.own_data_after_ms);
         let committed = self
             .store
             .act(
                 needs,
                 Box::new(move |loaded| {
-                    let (change, answer) = decide(loaded)?;
+                    let (mut change, answer) = decide(loaded)?;
+                    forget::wish_at_the_end(&mut change, loaded.now, own_data_after_ms);
                     if let Ok(mut tell) = tell.lock() {
                         *tell = Some(answer);
                     }

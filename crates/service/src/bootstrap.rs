@@ -132,6 +132,7 @@ impl Service {
                     minted_at: loaded.now,
                     expires_at: None,
                     revoked_at: None,
+                    used_at: None,
                 };
                 change.entries.push(crate::people::token_entry(&token, loaded.now, "minted", author)?);
                 change.records.push(token.put(Token::key(&keys, secret), Some(0))?);

@@ -65,11 +65,12 @@ pub enum Act {
     ManagePeople,
     ManageTokens,
     ReadFeed,
+    ConfirmClock,
 }
 
 impl Act {
     /// Every act.
-    pub const ALL: [Act; 18] = [
+    pub const ALL: [Act; 19] = [
         Act::Submit,
         Act::ReadOwn,
         Act::ReadAny,
@@ -88,6 +89,7 @@ impl Act {
         Act::ManagePeople,
         Act::ManageTokens,
         Act::ReadFeed,
+        Act::ConfirmClock,
     ];
 
     /// What it is, after "may not".
@@ -111,6 +113,7 @@ impl Act {
             Act::ManagePeople => "manage people",
             Act::ManageTokens => "manage tokens",
             Act::ReadFeed => "read the feed",
+            Act::ConfirmClock => "confirm the clock",
         }
     }
 
@@ -123,7 +126,7 @@ impl Act {
             Act::ReadAny | Act::List => matches!(role, Reviewer | Operator | Auditor),
             Act::Vote => matches!(role, Reviewer),
             Act::Resolve => matches!(role, Reviewer | Operator),
-            Act::Extend | Act::Settle => matches!(role, Operator),
+            Act::Extend | Act::Settle | Act::ConfirmClock => matches!(role, Operator),
             Act::Comment => matches!(role, Reviewer | Operator),
             Act::ReadEvidence => matches!(role, Auditor | Operator | Reviewer),
             Act::PlaceHold | Act::ApplySettings | Act::ManagePeople | Act::ManageTokens => {

@@ -37,6 +37,8 @@ impl Marks {
         match () {
             () if self.index != stored.index => Some("index"),
             () if self.token != stored.token => Some("token"),
+            // It lacks the newest one.
+            () if self.epoch < stored.epoch => Some("wrapping"),
             () if self.epoch == stored.epoch && self.wrapping != stored.wrapping => Some("wrapping"),
             () => None,
         }
@@ -46,6 +48,11 @@ impl Marks {
 /// Keeps the marks of the keys that an installation begins with.
 pub(crate) fn put(keys: &Keys) -> Result<RecordChange, Refusal> {
     record::put(KIND, ID, &Marks::of(keys), Vec::new(), Some(0))
+}
+
+/// Keeps the marks of the keys that a rotation ends with.
+pub(crate) fn put_again(keys: &Keys) -> Result<RecordChange, Refusal> {
+    record::put(KIND, ID, &Marks::of(keys), Vec::new(), None)
 }
 
 impl Service {

@@ -19,6 +19,7 @@ use crate::record::{self, History};
 use crate::refusal::Refusal;
 use crate::requests::facts::World;
 use crate::requests::judge;
+use crate::second::{self, Second};
 use crate::settings::{Bundle, Settings, difference};
 
 /// How long a store may take to say that it is there.
@@ -111,13 +112,23 @@ impl Service {
             return Ok(applied);
         }
         let author = holder.person;
-        let mut needs = Needs { records: vec![holder.need()], ..Needs::default() };
+        let what = format!("settings/{}/{}", settings.version, settings.hash);
+        let mut needs = Needs { records: second::need(&what), ..Needs::default() };
         needs.records.push((schedule::KIND.to_owned(), Find::All));
-        self.act(needs, move |loaded| {
-            holder.recheck(loaded)?;
-            Ok((enter(&settings, &bundle, loaded, author)?, ()))
-        })
-        .await?;
+        let (_, entered) = self
+            .act(needs, move |loaded| {
+                holder.recheck(loaded)?;
+                match second::ask(loaded, &holder, &what)? {
+                    Second::Noted(change) => Ok((change, false)),
+                    Second::Go(with) => {
+                        Ok((second::along(with, enter(&settings, &bundle, loaded, author)?), true))
+                    }
+                }
+            })
+            .await?;
+        if !entered {
+            return Err(Refusal::NeedsSecond);
+        }
         self.reload().await?;
         Ok(applied)
     }

@@ -16,6 +16,8 @@ pub struct Keys {
     /// The number of that wrapping key; it grows with each rotation.
     #[zeroize(skip)]
     pub epoch: u32,
+    /// Wrapping keys of earlier numbers that still open something: what a rotation has not come to, and backups.
+    pub earlier: Vec<(u32, [u8; 32])>,
     /// Makes blind indexes and hashes of tokens.
     pub index: [u8; 32],
     /// Makes the tokens of subjects.
@@ -41,6 +43,16 @@ pub fn mac(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
     mac.finalize().into_bytes().into()
 }
 
+impl Keys {
+    /// The wrapping key of a number, if it was not destroyed.
+    pub(crate) fn wrapping_of(&self, epoch: u32) -> Option<&[u8; 32]> {
+        if epoch == self.epoch {
+            return Some(&self.wrapping);
+        }
+        self.earlier.iter().find(|(earlier, _)| *earlier == epoch).map(|(_, key)| key)
+    }
+}
+
 const SUBJECT_TOKEN: &str = "cs_subject_";
 
 impl Keys {
@@ -64,7 +76,8 @@ impl Keys {
 mod tests {
     use super::*;
 
-    const KEYS: Keys = Keys { wrapping: [1; 32], epoch: 1, index: [2; 32], token: [3; 32] };
+    const KEYS: Keys =
+        Keys { wrapping: [1; 32], epoch: 1, earlier: Vec::new(), index: [2; 32], token: [3; 32] };
 
     #[test]
     fn subject_token_opens_its_request_and_an_altered_one_opens_nothing() {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use countersign_core::id::PersonId;
 use countersign_core::time::Timestamp;
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 
 use crate::app::Service;
 use crate::caller::{Act, Caller, Holder, Role};
@@ -14,6 +15,7 @@ use crate::ports::store::{Change, Find, Needs};
 use crate::record;
 use crate::refusal::Refusal;
 use crate::requests::ask;
+use crate::second::{self, Second};
 use crate::token::{self, Token};
 
 /// A person to add.
@@ -75,10 +77,13 @@ impl Service {
             return Ok(Caller::Subject(request));
         }
         let need = Token::need(&self.keys, bearer).ok_or(Refusal::Unauthenticated)?;
-        let loaded = self.store.load(Needs { records: vec![need], ..Needs::default() }).await?;
+        let last_use = Token::need_use(&Token::key(&self.keys, bearer));
+        let loaded = self.store.load(Needs { records: vec![need, last_use], ..Needs::default() }).await?;
         let record = loaded.of_kind(token::KIND).next().ok_or(Refusal::Unauthenticated)?;
         let token: Token = record::read(record)?;
-        token.holder(&record.id, loaded.now).map(Caller::Token).ok_or(Refusal::Unauthenticated)
+        let holder = token.holder(&record.id, loaded.now).ok_or(Refusal::Unauthenticated)?;
+        self.note_use(&record.id, &loaded).await;
+        Ok(Caller::Token(holder))
     }
 
     /// Adds a person.
@@ -134,7 +139,9 @@ impl Service {
             let known = settings.groups.iter().cloned().collect::<Vec<_>>().join(", ");
             return Err(Refusal::invalid("seat", format!("is not configured; there are: {known}")));
         }
-        let needs = Needs { records: vec![holder.need(), person::need(id)], ..Needs::default() };
+        let what = format!("seat/{id}/{seat}/{}", if held { "give" } else { "take" });
+        let mut needs = Needs { records: second::need(&what), ..Needs::default() };
+        needs.records.push(person::need(id));
         let (keys, chance, seat) = (self.keys.clone(), std::sync::Arc::clone(&self.chance), seat.to_owned());
         let (_, person) = self
             .act(needs, move |loaded| {
@@ -145,8 +152,12 @@ impl Service {
                     return Err(Refusal::Standing("an administrator holds no seat".to_owned()));
                 }
                 if person.seats.contains(&seat) == held {
-                    return Ok((Change::default(), person.clone()));
+                    return Ok((Change::default(), Some(person.clone())));
                 }
+                let with = match second::ask(loaded, &holder, &what)? {
+                    Second::Noted(change) => return Ok((change, None)),
+                    Second::Go(with) => with,
+                };
                 let mut next = person.clone();
                 if held {
                     next.seats.insert(seat.clone());
@@ -161,10 +172,10 @@ impl Service {
                     jobs: vec![wish("voter", id.to_string(), loaded.now)],
                     ..Change::default()
                 };
-                Ok((change, next))
+                Ok((second::along(with, change), Some(next)))
             })
             .await?;
-        Ok(person)
+        person.ok_or(Refusal::NeedsSecond)
     }
 
     /// Mints a token. Administrators mint for services, and for themselves; nobody mints for another person.
@@ -176,28 +187,41 @@ impl Service {
         let key = Token::key(&self.keys, &secret);
         let by = holder.person;
         let named = label.clone();
-        self.act(Needs { records: vec![holder.need()], ..Needs::default() }, move |loaded| {
-            holder.recheck(loaded)?;
-            let token = Token {
-                label: named.clone(),
-                person: by,
-                service: new.service.clone(),
-                roles: new.roles.clone(),
-                channel: new.channel.clone(),
-                attests: new.attests.clone(),
-                minted_at: loaded.now,
-                expires_at: new.expires_at,
-                revoked_at: None,
-            };
-            let change = Change {
-                records: vec![token.put(key.clone(), Some(0))?],
-                entries: vec![token_entry(&token, loaded.now, "minted", by)?],
-                ..Change::default()
-            };
-            Ok((change, ()))
-        })
-        .await?;
-        Ok(Minted { label, secret })
+        // Whoever may name anybody is vouched for by two; who mints for the act answers for the token.
+        let attests = (!new.attests.is_empty()).then(|| fingerprint(&new));
+        let mut needs = Needs { records: vec![holder.need()], ..Needs::default() };
+        needs.records.extend(attests.iter().flat_map(|what| second::need(what)));
+        let (_, minted) = self
+            .act(needs, move |loaded| {
+                holder.recheck(loaded)?;
+                let with = match &attests {
+                    None => Change::default(),
+                    Some(what) => match second::ask(loaded, &holder, what)? {
+                        Second::Noted(change) => return Ok((change, false)),
+                        Second::Go(with) => with,
+                    },
+                };
+                let token = Token {
+                    label: named.clone(),
+                    person: by,
+                    service: new.service.clone(),
+                    roles: new.roles.clone(),
+                    channel: new.channel.clone(),
+                    attests: new.attests.clone(),
+                    minted_at: loaded.now,
+                    expires_at: new.expires_at,
+                    revoked_at: None,
+                    used_at: None,
+                };
+                let change = Change {
+                    records: vec![token.put(key.clone(), Some(0))?],
+                    entries: vec![token_entry(&token, loaded.now, "minted", by)?],
+                    ..Change::default()
+                };
+                Ok((second::along(with, change), true))
+            })
+            .await?;
+        if minted { Ok(Minted { label, secret }) } else { Err(Refusal::NeedsSecond) }
     }
 
     /// Takes a token back, at once and for good.
@@ -205,36 +229,46 @@ impl Service {
         let holder = caller.may(Act::ManageTokens)?.clone();
         let find = Find::Term(record::term("label", label));
         // The caller's own token is loaded beside the one that is meant.
-        let needs =
-            Needs { records: vec![holder.need(), (token::KIND.to_owned(), find)], ..Needs::default() };
+        let what = format!("revoke/{label}");
+        let mut needs = Needs { records: second::need(&what), ..Needs::default() };
+        needs.records.push((token::KIND.to_owned(), find));
         let label = label.to_owned();
-        self.act(needs, move |loaded| {
-            holder.recheck(loaded)?;
-            for found in loaded.of_kind(token::KIND) {
-                let token: Token = record::read(found)?;
-                if token.label != label {
-                    continue;
+        let (_, revoked) = self
+            .act(needs, move |loaded| {
+                holder.recheck(loaded)?;
+                for found in loaded.of_kind(token::KIND) {
+                    let token: Token = record::read(found)?;
+                    if token.label != label {
+                        continue;
+                    }
+                    if token.revoked_at.is_some() {
+                        return Ok((Change::default(), true));
+                    }
+                    // Else one of two could make themselves the only one.
+                    let others = token.roles.contains(&Role::Administrator) && token.person != holder.person;
+                    let with = match second::ask(loaded, &holder, &what)? {
+                        Second::Noted(change) if others => return Ok((change, false)),
+                        Second::Go(with) if others => with,
+                        Second::Noted(_) | Second::Go(_) => Change::default(),
+                    };
+                    let token = Token { revoked_at: Some(loaded.now), ..token };
+                    let change = Change {
+                        records: vec![token.put(found.id.clone(), Some(found.version))?],
+                        entries: vec![token_entry(&token, loaded.now, "revoked", holder.person)?],
+                        ..Change::default()
+                    };
+                    return Ok((second::along(with, change), true));
                 }
-                if token.revoked_at.is_some() {
-                    return Ok((Change::default(), ()));
-                }
-                let token = Token { revoked_at: Some(loaded.now), ..token };
-                let change = Change {
-                    records: vec![token.put(found.id.clone(), Some(found.version))?],
-                    entries: vec![token_entry(&token, loaded.now, "revoked", holder.person)?],
-                    ..Change::default()
-                };
-                return Ok((change, ()));
-            }
-            Err(Refusal::NotFound("token"))
-        })
-        .await?;
-        Ok(())
+                Err(Refusal::NotFound("token"))
+            })
+            .await?;
+        if revoked { Ok(()) } else { Err(Refusal::NeedsSecond) }
     }
 
     /// Every token, without its secret.
     pub async fn tokens(&self, caller: &Caller) -> Result<Vec<Token>, Refusal> {
         caller.may(Act::ManageTokens)?;
+        let uses = self.uses().await?;
         let mut tokens = Vec::new();
         let mut after: Option<String> = None;
         loop {
@@ -242,7 +276,8 @@ impl Service {
             let Some(last) = page.last() else { break };
             after = Some(last.id.clone());
             for record in &page {
-                tokens.push(record::read(record)?);
+                let token: Token = record::read(record)?;
+                tokens.push(Token { used_at: uses.get(&record.id).copied(), ..token });
             }
         }
         Ok(tokens)
@@ -267,6 +302,13 @@ pub(crate) fn token_entry(
         attests: &token.attests,
         by,
     })
+}
+
+/// A token that attests, with everything that could differ.
+fn fingerprint(new: &NewToken) -> String {
+    let NewToken { person: _, service, roles, channel, attests, expires_at } = new;
+    let shape = format!("{:?}", (service, roles, channel, attests, expires_at));
+    format!("token/{}", hex::encode(Sha256::digest(shape)))
 }
 
 fn check_token(new: &NewToken, by: &Holder) -> Result<(), Refusal> {

@@ -153,7 +153,7 @@ impl History {
 }
 
 /// An entry of the ledger about a request: JSON with the event as it is stored.
-fn entry(request: RequestId, seq: u64, at: Timestamp, event: &[u8]) -> Vec<u8> {
+pub fn entry(request: RequestId, seq: u64, at: Timestamp, event: &[u8]) -> Vec<u8> {
     let head =
         format!("{{\"v\":1,\"request\":\"{request}\",\"seq\":{seq},\"at\":{},\"event\":", at.as_millis());
     [head.as_bytes(), event, b"}"].concat()

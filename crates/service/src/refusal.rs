@@ -23,7 +23,7 @@ pub enum Sort {
     Unavailable,
 }
 
-/// A refusal. Nothing was changed.
+/// A refusal. Nothing was changed, but for what [`Refusal::NeedsSecond`] notes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// The token is missing, unknown, expired or revoked.
@@ -75,6 +75,11 @@ pub enum Refusal {
     /// What the act needs does not stand: a sentence for the caller.
     #[error("{0}")]
     Standing(String),
+    /// Noted, and not done: where there are two administrators, another has to ask for the same.
+    #[error(
+        "noted, and not done yet: there are two administrators, so another has to ask for the very same within a week"
+    )]
+    NeedsSecond,
     /// What was loaded is not enough any more; load again and decide again.
     #[error("what was loaded has changed")]
     Again,
@@ -113,7 +118,7 @@ impl Refusal {
             Refusal::NoChallenge | Refusal::NotEnrolled | Refusal::KeyReused | Refusal::Stale => {
                 Sort::Conflict
             }
-            Refusal::Standing(_) => Sort::Conflict,
+            Refusal::Standing(_) | Refusal::NeedsSecond => Sort::Conflict,
             Refusal::TooManyChallenges => Sort::TooMany,
             Refusal::Again | Refusal::NoSettings | Refusal::Source(_) | Refusal::Unavailable => {
                 Sort::Unavailable
@@ -138,6 +143,7 @@ impl Refusal {
             Refusal::KeyReused => "idempotency_key_reused",
             Refusal::Stale => "stale",
             Refusal::Standing(_) => "conflict",
+            Refusal::NeedsSecond => "needs_second_administrator",
             Refusal::Again | Refusal::Unavailable => "unavailable",
             Refusal::NotReady(_) => "not_ready",
             Refusal::NoSettings => "no_settings",

@@ -29,17 +29,20 @@ impl DataKey {
     /// A new key, and its wrapped form for the store.
     pub fn create(request: RequestId, keys: &Keys, chance: &dyn Chance) -> (Self, Vec<u8>) {
         let key = Self { request, secret: chance::bytes(chance) };
-        let wrapped = lock(&keys.wrapping, &wrap_label(request, keys.epoch), &key.secret, chance);
+        let wrapped = key.wrap(keys, chance);
         (key, wrapped)
     }
 
     /// The key in a wrapped form.
     pub fn unwrap(request: RequestId, keys: &Keys, epoch: u32, wrapped: &[u8]) -> Result<Self, Unsealable> {
-        if epoch != keys.epoch {
-            return Err(Unsealable);
-        }
-        let secret = open(&keys.wrapping, &wrap_label(request, epoch), wrapped)?;
+        let wrapping = keys.wrapping_of(epoch).ok_or(Unsealable)?;
+        let secret = open(wrapping, &wrap_label(request, epoch), wrapped)?;
         Ok(Self { request, secret: secret.try_into().map_err(|_| Unsealable)? })
+    }
+
+    /// The key's wrapped form under the newest wrapping key.
+    pub fn wrap(&self, keys: &Keys, chance: &dyn Chance) -> Vec<u8> {
+        lock(&keys.wrapping, &wrap_label(self.request, keys.epoch), &self.secret, chance)
     }
 
     /// Seals a field.
@@ -86,9 +89,11 @@ pub fn seal_for_store(keys: &Keys, label: &str, plain: &[u8], chance: &dyn Chanc
     lock(&keys.wrapping, label.as_bytes(), plain, chance)
 }
 
-/// Opens what `seal_for_store` sealed under the same label.
+/// Opens what `seal_for_store` sealed under the same label, by whichever wrapping key that was.
 pub fn open_from_store(keys: &Keys, label: &str, sealed: &[u8]) -> Result<Vec<u8>, Unsealable> {
-    open(&keys.wrapping, label.as_bytes(), sealed)
+    let earlier = keys.earlier.iter().map(|(_, key)| key);
+    let mut all = std::iter::once(&keys.wrapping).chain(earlier);
+    all.find_map(|key| open(key, label.as_bytes(), sealed).ok()).ok_or(Unsealable)
 }
 
 /// A blind index of a normalised value: for search, duplicates, legal holds and barred voters, in the store alone.
@@ -116,7 +121,8 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    const KEYS: Keys = Keys { wrapping: [1; 32], epoch: 1, index: [2; 32], token: [3; 32] };
+    const KEYS: Keys =
+        Keys { wrapping: [1; 32], epoch: 1, earlier: Vec::new(), index: [2; 32], token: [3; 32] };
 
     struct Counting(std::sync::atomic::AtomicU8);
 
@@ -153,6 +159,23 @@ mod tests {
             sealed[place] ^= 1;
         }
         assert_eq!(key.open("reason", &[]), Err(Unsealable));
+    }
+
+    #[test]
+    fn what_was_sealed_under_an_earlier_key_opens_as_long_as_that_key_is_there() {
+        let (chance, request) = (chance(), RequestId::from_bytes([1; 16]));
+        let (key, wrapped) = DataKey::create(request, &KEYS, &chance);
+        let kept = seal_for_store(&KEYS, "label", b"plain", &chance);
+        let rotated = |earlier| Keys { wrapping: [9; 32], epoch: 2, earlier, index: [2; 32], token: [3; 32] };
+        let both = rotated(vec![(1, [1; 32])]);
+        let opened = DataKey::unwrap(request, &both, 1, &wrapped).unwrap();
+        assert_eq!(opened.secret, key.secret);
+        assert_eq!(open_from_store(&both, "label", &kept).unwrap(), b"plain");
+        let anew = opened.wrap(&both, &chance);
+        let alone = rotated(Vec::new());
+        assert_eq!(DataKey::unwrap(request, &alone, 2, &anew).unwrap().secret, key.secret);
+        assert_eq!(DataKey::unwrap(request, &alone, 1, &wrapped).err(), Some(Unsealable));
+        assert_eq!(open_from_store(&alone, "label", &kept), Err(Unsealable));
     }
 
     #[test]

@@ -1,15 +1,16 @@
 //! Tokens of people and services: shown once, kept as a keyed hash.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use countersign_core::id::PersonId;
 use countersign_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::app::Service;
 use crate::caller::{Holder, Role};
 use crate::keys::{Keys, mac};
 use crate::ports::chance::{self, Chance};
-use crate::ports::store::{Find, RecordChange};
+use crate::ports::store::{Change, Find, Loaded, Needs, RecordChange};
 use crate::record;
 use crate::refusal::Refusal;
 
@@ -17,6 +18,17 @@ use crate::refusal::Refusal;
 pub const KIND: &str = "token";
 
 const PREFIX: &str = "cs_";
+
+/// The kind of record that says when a token was used last, apart from the token, so that calls do not rewrite it.
+const USE_KIND: &str = "token_use";
+/// How exactly that is known: a call does not become a write.
+const USE_MS: i64 = 3_600_000;
+
+/// When a token was used last.
+#[derive(Serialize, Deserialize)]
+struct Use {
+    at: Timestamp,
+}
 
 /// What a token stands for.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -39,6 +51,9 @@ pub struct Token {
     pub expires_at: Option<Timestamp>,
     /// When it was taken back.
     pub revoked_at: Option<Timestamp>,
+    /// When it was used last, to the hour, where somebody asked for that.
+    #[serde(skip)]
+    pub used_at: Option<Timestamp>,
 }
 
 impl Token {
@@ -56,6 +71,11 @@ impl Token {
     pub fn need(keys: &Keys, secret: &str) -> Option<(String, Find)> {
         let ours = secret.len() == PREFIX.len() + 64 && secret.starts_with(PREFIX);
         ours.then(|| (KIND.to_owned(), Find::Id(Self::key(keys, secret))))
+    }
+
+    /// What to load for when a secret was used last.
+    pub(crate) fn need_use(key: &str) -> (String, Find) {
+        (USE_KIND.to_owned(), Find::Id(key.to_owned()))
     }
 
     /// The record.
@@ -79,5 +99,39 @@ impl Token {
             channel: self.channel.clone(),
             attests: self.attests.clone(),
         })
+    }
+}
+
+impl Service {
+    /// Notes that a token is used, unless that was noted within the hour.
+    pub(crate) async fn note_use(&self, key: &str, loaded: &Loaded) {
+        let noted = loaded.of_kind(USE_KIND).next().and_then(|record| record::read::<Use>(record).ok());
+        if noted.is_some_and(|noted| loaded.now.since_ms(noted.at) < USE_MS) {
+            return;
+        }
+        let key = key.to_owned();
+        let noted = self
+            .act(Needs::default(), move |loaded| {
+                let put = record::put(USE_KIND, key.clone(), &Use { at: loaded.now }, Vec::new(), None)?;
+                Ok((Change { records: vec![put], ..Change::default() }, ()))
+            })
+            .await;
+        if let Err(refusal) = noted {
+            // Nobody is kept out because this could not be written down.
+            tracing::warn!(%refusal, "the use of a token was not noted");
+        }
+    }
+
+    /// When each token was used last.
+    pub(crate) async fn uses(&self) -> Result<BTreeMap<String, Timestamp>, Refusal> {
+        let (mut uses, mut after) = (BTreeMap::new(), None::<String>);
+        loop {
+            let page = self.store.page(USE_KIND, after.as_deref(), 200).await?;
+            let Some(last) = page.last() else { return Ok(uses) };
+            after = Some(last.id.clone());
+            for record in &page {
+                uses.insert(record.id.clone(), record::read::<Use>(record)?.at);
+            }
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! The routes, in files that stand as their paths do, and the layers around them.
 
+mod clock;
 mod feed;
 mod health;
 mod ledger;
@@ -67,6 +68,8 @@ pub(crate) fn calls(options: &WebOptions) -> OpenApiRouter<App> {
         .routes(routes!(settings::read, settings::apply).layer(settings_max))
         .routes(routes!(policies::try_out).layer(settings_max))
         .routes(routes!(limits::limits))
+        .routes(routes!(clock::read))
+        .routes(routes!(clock::confirm))
         .routes(routes!(people::add, people::list))
         .routes(routes!(people::seats::give, people::seats::take))
         .routes(routes!(people::totp::enroll))

@@ -5,6 +5,7 @@ use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{FromRequest, FromRequestParts, MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use countersign_core::id::RequestId;
 use countersign_service::caller::Caller;
 use countersign_service::{AnswerBegun, Ticket};
 use http::header::CONTENT_TYPE;
@@ -63,11 +64,12 @@ async fn keyed(app: App, key: &str, request: Request, next: Next) -> Result<Resp
     let (mut parts, body) = request.into_parts();
     let caller = Caller::from_request_parts(&mut parts, &app).await?;
     let body = Bytes::from_request(Request::from_parts(parts.clone(), body), &()).await?;
-    let ticket = match app.service.answer_begin(&caller, key, &fingerprint(&parts, &body)).await? {
-        AnswerBegun::Fresh(ticket) => ticket,
-        AnswerBegun::Replay { status, body } => return Ok(replayed(before(status, body))),
-        AnswerBegun::Busy => return Err(busy()),
-    };
+    let ticket =
+        match app.service.answer_begin(&caller, about(&parts), key, &fingerprint(&parts, &body)).await? {
+            AnswerBegun::Fresh(ticket) => ticket,
+            AnswerBegun::Replay { status, body } => return Ok(replayed(before(status, body))),
+            AnswerBegun::Busy => return Err(busy()),
+        };
     let request = Request::from_parts(parts, Body::from(body));
     // A caller who hangs up must not stop what was begun: its answer is owed to their next try.
     let work = tokio::spawn(async move { finished(&app, ticket, next.run(request).await).await });
@@ -84,6 +86,11 @@ async fn finished(app: &App, ticket: Ticket, answer: Response) -> Result<Respons
         tracing::error!(code = refusal.code(), "an answer could not be remembered");
     }
     Ok(Response::from_parts(parts, Body::from(body)))
+}
+
+/// The request that a call speaks of, by its path.
+fn about(parts: &Parts) -> Option<RequestId> {
+    parts.uri.path().strip_prefix("/v1/requests/")?.split('/').next()?.parse().ok()
 }
 
 fn fingerprint(parts: &Parts, body: &[u8]) -> [u8; 32] {

@@ -91,8 +91,12 @@ pub struct TokenInfo {
     pub service: Option<String>,
     /// What it may do.
     pub roles: Vec<String>,
+    /// When it runs out.
+    pub expires_at: Option<String>,
     /// When it was taken back.
     pub revoked_at: Option<String>,
+    /// When it was used last, to the hour.
+    pub last_used_at: Option<String>,
     /// Whatever else the server says.
     #[serde(flatten)]
     pub more: Map<String, Value>,

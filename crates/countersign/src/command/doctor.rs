@@ -1,44 +1,73 @@
 //! `countersign doctor`: whether this node could serve. Looks, and changes nothing.
 
+mod node;
+mod state;
+
 use std::net::TcpListener;
+use std::sync::Arc;
 
 use clap::Args;
 use countersign_service::ports::source::Severity;
+use countersign_service::ports::store::Store;
 use countersign_service::settings::{Bundle, Settings};
 use serde_json::json;
 
 use super::serve::runtime;
 use crate::cli::Context;
 use crate::config::{self, Config};
-use crate::exit::Said;
-use crate::installation::keys;
+use crate::exit::{Attention, Said};
 use crate::wiring::{sources, store};
 
 /// Look whether this node could serve.
 #[derive(Debug, Args)]
 pub(crate) struct Doctor {}
 
-/// One thing that was looked at: what, and what is wrong with it.
-type Look = (String, Result<String, String>);
+/// One thing that was looked at, and how it is.
+pub(super) type Look = (String, Found);
+
+/// How something is. Whatever is not fine says what to do.
+pub(super) enum Found {
+    Fine(String),
+    /// It works, and somebody should look.
+    Attend(String),
+    /// This node cannot serve, or cannot be believed.
+    Bad(String),
+}
+
+impl Found {
+    fn said(&self) -> &str {
+        let (Found::Fine(said) | Found::Attend(said) | Found::Bad(said)) = self;
+        said
+    }
+
+    fn word(&self) -> &'static str {
+        match self {
+            Found::Fine(_) => "ok",
+            Found::Attend(_) => "attention",
+            Found::Bad(_) => "bad",
+        }
+    }
+}
 
 impl Doctor {
     pub(crate) fn run(self, context: &Context) -> anyhow::Result<()> {
         let path = config::locate(context.config.as_deref());
         let config = Config::load(&path)?;
-        let mut looks: Vec<Look> = vec![("configuration".to_owned(), Ok(path.display().to_string()))];
-        looks.push((
-            "keys".to_owned(),
-            told(keys::load(&config.keys.directory).map(|it| it.ledger.name().to_owned())),
-        ));
+        let mut looks: Vec<Look> =
+            vec![("configuration".to_owned(), Found::Fine(path.display().to_string()))];
+        looks.push(("keys".to_owned(), node::keys(&config)));
         looks.push(("address".to_owned(), address(&config)));
+        looks.push(("disk".to_owned(), node::disk(&config)));
         runtime()?.block_on(async {
             let settings = match stored(&config).await {
-                Ok((said, settings)) => {
-                    looks.push(("store".to_owned(), Ok(said)));
+                Ok((store, said, settings)) => {
+                    looks.push(("store".to_owned(), Found::Fine(said)));
+                    looks.extend(node::file(&config));
+                    looks.extend(state::looks(&*store, &config).await);
                     settings
                 }
                 Err(error) => {
-                    looks.push(("store".to_owned(), Err(format!("{error:#}"))));
+                    looks.push(("store".to_owned(), Found::Bad(format!("{error:#}"))));
                     None
                 }
             };
@@ -47,44 +76,55 @@ impl Doctor {
             }
             for name in settings.iter().flat_map(|settings| settings.maps.keys()) {
                 if !config.sources.iter().any(|source| source.name == *name) {
-                    let why =
-                        format!("a data map speaks of it, and the configuration has no [sources.{name}]");
-                    looks.push((format!("source {name}"), Err(why)));
+                    let why = format!(
+                        "a data map speaks of it, and the configuration has no [sources.{name}]: add it, or take the map \
+                         out of the settings"
+                    );
+                    looks.push((format!("source {name}"), Found::Bad(why)));
                 }
             }
         });
-        let ok = looks.iter().all(|(_, found)| found.is_ok());
+        let bad = looks.iter().any(|(_, found)| matches!(found, Found::Bad(_)));
+        let attend = looks.iter().any(|(_, found)| matches!(found, Found::Attend(_)));
         let listed: Vec<_> = looks
             .iter()
-            .map(|(what, found)| json!({ "what": what, "ok": found.is_ok(), "said": found.as_ref().unwrap_or_else(|why| why) }))
+            .map(|(what, found)| {
+                let ok = matches!(found, Found::Fine(_));
+                json!({ "what": what, "ok": ok, "state": found.word(), "said": found.said() })
+            })
             .collect();
-        context.output.answer(&json!({ "ok": ok, "looks": listed }), || {
+        context.output.answer(&json!({ "ok": !bad && !attend, "looks": listed }), || {
             let line = |(what, found): &Look| match found {
-                Ok(said) => format!("  ok   {what}: {said}"),
-                Err(why) => format!("  BAD  {what}: {why}"),
+                Found::Fine(said) => format!("  ok   {what}: {said}"),
+                Found::Attend(said) => format!("  look {what}: {said}"),
+                Found::Bad(said) => format!("  BAD  {what}: {said}"),
             };
             looks.iter().map(line).collect::<Vec<_>>().join("\n")
         })?;
-        if ok { Ok(()) } else { Err(Said.into()) }
+        match (bad, attend) {
+            (true, _) => Err(Said.into()),
+            (false, true) => Err(Attention.into()),
+            (false, false) => Ok(()),
+        }
     }
 }
 
-fn told(found: anyhow::Result<String>) -> Result<String, String> {
-    found.map_err(|error| format!("{error:#}"))
+fn told(found: anyhow::Result<Found>) -> Found {
+    found.unwrap_or_else(|error| Found::Bad(format!("{error:#}")))
 }
 
-fn address(config: &Config) -> Result<String, String> {
+fn address(config: &Config) -> Found {
     let listen = config.server.listen;
     match TcpListener::bind(listen) {
-        Ok(_) => Ok(format!("{listen} is free")),
+        Ok(_) => Found::Fine(format!("{listen} is free")),
         Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
-            Ok(format!("{listen} is in use: by this server, if it runs"))
+            Found::Fine(format!("{listen} is in use: by this server, if it runs"))
         }
-        Err(error) => Err(format!("cannot listen on {listen}: {error}")),
+        Err(error) => Found::Bad(format!("cannot listen on {listen}: {error}; name another in [server]")),
     }
 }
 
-async fn stored(config: &Config) -> anyhow::Result<(String, Option<Settings>)> {
+async fn stored(config: &Config) -> anyhow::Result<(Arc<dyn Store>, String, Option<Settings>)> {
     let store = store::read_only(config).await?;
     let (size, _) = store.head().await?;
     let Some((version, body)) = store.settings(None).await? else {
@@ -92,17 +132,20 @@ async fn stored(config: &Config) -> anyhow::Result<(String, Option<Settings>)> {
     };
     let settings = Settings::compile(version, &Bundle::from_bytes(&body)?)
         .map_err(|mistakes| anyhow::anyhow!("the active settings have {} mistakes", mistakes.len()))?;
-    Ok((format!("settings {version}, {size} ledger entries"), Some(settings)))
+    Ok((store, format!("settings {version}, {size} ledger entries"), Some(settings)))
 }
 
-async fn look(source: &config::Source, settings: Option<&Settings>) -> anyhow::Result<String> {
+async fn look(source: &config::Source, settings: Option<&Settings>) -> anyhow::Result<Found> {
     let connector = sources::one(source)?;
     let Some(map) = settings.and_then(|settings| settings.maps.get(&source.name)) else {
-        return Ok("configured; no data map speaks of it".to_owned());
+        return Ok(Found::Fine("configured; no data map speaks of it".to_owned()));
     };
     let findings = connector.check(map).await?;
     let errors: Vec<&str> =
         findings.iter().filter(|it| it.severity == Severity::Error).map(|it| it.message.as_str()).collect();
     anyhow::ensure!(errors.is_empty(), "{}", errors.join("; "));
-    Ok(format!("answers, and fits its data map ({} remarks)", findings.len()))
+    let remarks = findings.len();
+    Ok(Found::Fine(format!(
+        "answers, and fits its data map ({remarks} remarks: see `countersign source check`)"
+    )))
 }

@@ -1,10 +1,13 @@
 //! One file per command. Those that speak to a server do it through `client`, as anybody's program would.
 
 pub(crate) mod apply;
+pub(crate) mod backup;
+pub(crate) mod clock;
 pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod inbox;
 pub(crate) mod init;
+pub(crate) mod keys;
 pub(crate) mod ledger;
 pub(crate) mod legal_hold;
 pub(crate) mod policy;

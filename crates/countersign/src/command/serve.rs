@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use clap::Args;
@@ -14,8 +14,10 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
+use super::backup::since::Since;
 use crate::cli::Context;
 use crate::config::{self, Config, Log, LogForm, Store};
+use crate::installation::keys;
 use crate::output::print_line;
 use crate::wiring;
 
@@ -28,6 +30,8 @@ pub(crate) struct Serve {
     /// Listen here instead; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
+    #[command(flatten)]
+    since: Since,
 }
 
 impl Serve {
@@ -39,7 +43,12 @@ impl Serve {
             let listener =
                 TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
             let address = listener.local_addr()?;
+            keys::lie_apart(&config.keys.directory, config.store.data())?;
             let service = wiring::begun(&config).await?;
+            self.since.hold_against(&service).await?;
+            tokio::spawn(super::keys::destroy_when_due(Arc::clone(&service), config.keys.directory.clone()));
+            let begun = Instant::now();
+            service.watch_clock(Arc::new(move || begun.elapsed()));
             let json = context.output.json;
             until_stopped(service, listener, Stop::of(&config), || {
                 let url = format!("http://{address}");

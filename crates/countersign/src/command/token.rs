@@ -88,8 +88,16 @@ impl Token {
                         .iter()
                         .map(|token| {
                             let whose = token.service.clone().unwrap_or_else(|| "a person".to_owned());
-                            let state = if token.revoked_at.is_some() { "revoked" } else { "" };
-                            vec![token.id.clone(), whose, token.roles.join(", "), state.to_owned()]
+                            let state = match (&token.revoked_at, &token.expires_at) {
+                                (Some(_), _) => "revoked".to_owned(),
+                                (None, Some(at)) => format!("until {at}"),
+                                (None, None) => "for ever".to_owned(),
+                            };
+                            let used = match &token.last_used_at {
+                                Some(at) => format!("used {at}"),
+                                None => "never used".to_owned(),
+                            };
+                            vec![token.id.clone(), whose, token.roles.join(", "), used, state]
                         })
                         .collect();
                     columns(&rows)

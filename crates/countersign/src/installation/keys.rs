@@ -12,15 +12,13 @@ use countersign_service::keys::Keys;
 use countersign_service::ports::chance::{self, Chance};
 use zeroize::Zeroizing;
 
-use super::{private_file, private_folder};
+use super::{epochs, private_file, private_folder};
 
 const LEDGER: &str = "ledger.key";
 /// The public half, to be handed out.
 const VKEY: &str = "ledger.vkey";
 const INDEX: &str = "index.key";
 const TOKEN: &str = "token.key";
-/// The number of the wrapping key that new requests are sealed under.
-const EPOCH: u32 = 1;
 const PREFIX: &str = "PRIVATE+KEY+";
 
 /// All keys of an installation.
@@ -31,8 +29,9 @@ pub(crate) struct Loaded {
     pub(crate) ledger: SigningKey,
 }
 
-fn wrapping() -> String {
-    format!("wrapping-{EPOCH}.key")
+/// The file of the wrapping key of a number.
+pub(super) fn wrapping(epoch: u32) -> String {
+    format!("wrapping-{epoch}.key")
 }
 
 /// Whether there are keys in a folder.
@@ -58,7 +57,7 @@ pub(crate) fn create(directory: &Path, origin: &str, random: &dyn Chance) -> any
     secret.extend_from_slice(&*seed);
     let id = u32::from_be_bytes(vkey.id());
     let text = Zeroizing::new(format!("{PREFIX}{origin}+{id:08x}+{}\n", STANDARD.encode(&*secret)));
-    for name in [&wrapping(), INDEX, TOKEN] {
+    for name in [&wrapping(1), INDEX, TOKEN] {
         let key = Zeroizing::new(chance::bytes::<32>(random));
         private_file(&directory.join(name), &Zeroizing::new(format!("{}\n", hex::encode(*key))))?;
     }
@@ -80,8 +79,47 @@ pub(crate) fn load(directory: &Path) -> anyhow::Result<Loaded> {
     let text = secret(&directory.join(LEDGER))?;
     let ledger = signing_key(&text).with_context(|| format!("{shown}/{LEDGER}"))?;
     let key = |name: &str| bytes(&directory.join(name));
-    let keys = Keys { wrapping: key(&wrapping())?, epoch: EPOCH, index: key(INDEX)?, token: key(TOKEN)? };
+    closed_to_writers(directory)?;
+    let mut earlier: Vec<(u32, [u8; 32])> = epochs::there(directory)?
+        .into_iter()
+        .map(|epoch| Ok((epoch, key(&wrapping(epoch))?)))
+        .collect::<anyhow::Result<_>>()?;
+    // The newest is what is sealed under from now on.
+    let newest = earlier.pop();
+    let (epoch, wrapping) = newest.with_context(|| format!("{} is missing in {shown}", wrapping(1)))?;
+    let keys = Keys { wrapping, epoch, earlier, index: key(INDEX)?, token: key(TOKEN)? };
     Ok(Loaded { keys, ledger })
+}
+
+/// Whoever may write into the folder may put keys of their own there.
+fn closed_to_writers(directory: &Path) -> anyhow::Result<()> {
+    let shown = directory.display();
+    let mode =
+        std::fs::metadata(directory).with_context(|| format!("{shown} cannot be read"))?.permissions().mode();
+    ensure!(
+        mode & 0o022 == 0,
+        "others may write into {shown} (mode {:o}); close it with: chmod 700 {shown}",
+        mode & 0o777
+    );
+    Ok(())
+}
+
+/// That a copy of the store's folder carries no keys along, whatever names and links lead there.
+///
+/// # Errors
+/// When the keys lie in the folder of the store.
+pub(crate) fn lie_apart(directory: &Path, data: Option<&Path>) -> anyhow::Result<()> {
+    // What is not there yet has no other name.
+    let real = |path: &Path| path.canonicalize().ok();
+    let data = data.filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let (Some(directory_is), Some(data)) = (real(directory), real(data)) else { return Ok(()) };
+    ensure!(
+        !directory_is.starts_with(&data),
+        "the keys in {} lie in the store's folder, so that a copy of the data carries them along; move them elsewhere, and \
+         name that folder in [keys]",
+        directory.display()
+    );
+    Ok(())
 }
 
 /// The log's verifier key, without opening any secret.

@@ -1,5 +1,6 @@
 //! An installation's own files: its keys, its first people.
 
+pub(crate) mod epochs;
 pub(crate) mod keys;
 pub(crate) mod people;
 

@@ -139,13 +139,9 @@ impl Service {
             self.act(Needs::default(), move |_| Ok((change.clone(), ()))).await?;
             parts += 1;
         }
-        let days = settings.package_days;
-        Ok(move |now: Timestamp| Packed {
-            made: made.clone(),
-            parts,
-            bytes,
-            until: now.plus_ms(days * 86_400_000),
-        })
+        // Not promised for longer than our own copies live.
+        let lives_ms = (settings.package_days * 86_400_000).min(settings.own_data_after_ms);
+        Ok(move |now: Timestamp| Packed { made: made.clone(), parts, bytes, until: now.plus_ms(lives_ms) })
     }
 }
 

@@ -3,6 +3,7 @@
 mod call;
 mod erase;
 mod expire;
+pub(crate) mod forget;
 mod halt;
 pub(crate) mod hand_over;
 mod mail;

@@ -78,12 +78,13 @@ impl Service {
         // INVARIANT 1: the release must stand under a committed checkpoint before anything acts on it.
         self.sign_head().await?;
         let found = self.found_of(id).await?;
-        let now = (self.clock)();
+        let now = self.store.load(Needs::default()).await?.now;
+        let latest = self.look_at_clock(now).await?;
         let needs = judge::judging_needs(&settings, dossier, now);
         let (keys, version) = (self.keys.clone(), seen.version());
         let (_, started) = self
             .act(needs, move |loaded| {
-                if loaded.settings_version != settings.version {
+                if loaded.settings_version != settings.version || loaded.now > latest {
                     return Err(Refusal::Again);
                 }
                 let mut history =

@@ -132,6 +132,8 @@ impl Service {
             "rejudge" => self.rejudge_all().await,
             "voter" => self.rejudge_voted(&job.key).await,
             "call" => self.call(&job.key).await,
+            "forget" => self.forget(request(&job.key)?).await,
+            "forget_all" => self.forget_all().await,
             "mail_vote" => self.mail_vote(&job.key).await,
             "mail_code" => self.mail_code(request(&job.key)?).await,
             "mail_outcome" => self.mail_outcome(request(&job.key)?).await,
@@ -172,6 +174,15 @@ impl Service {
 
     /// What time alone brings: requests run out, schedules tick, old records go.
     pub async fn pass_time(&self) {
+        match self.time_is_sound().await {
+            Ok(true) => {}
+            // Nothing of it can be taken back, and a time that is in doubt brings none of it.
+            Ok(false) => return,
+            Err(refusal) => {
+                tracing::warn!(%refusal, "the clock could not be looked at");
+                return;
+            }
+        }
         if let Err(refusal) = self.expire_due().await {
             tracing::warn!(%refusal, "what ran out could not be ended");
         }
@@ -180,6 +191,12 @@ impl Service {
         }
         if let Err(error) = self.store.sweep().await {
             tracing::warn!(%error, "old records could not be swept");
+        }
+        if let Err(refusal) = self.keep_to_the_term().await {
+            tracing::warn!(%refusal, "the term of our own copies could not be looked at");
+        }
+        if let Err(error) = self.clear_scratch().await {
+            tracing::warn!(%error, "the scratch folder could not be cleared");
         }
     }
 }

@@ -444,6 +444,10 @@ pub trait Store: Send + Sync {
     /// How many requests stand where, by action.
     async fn tally(&self) -> Result<Vec<(String, Status, u64)>, StoreError>;
 
+    /// How many requests are found under each value of an index, with the time at which the oldest of them was
+    /// submitted. For an index of few values, such as `waiting`.
+    async fn count_terms(&self, name: &str) -> Result<Vec<(Vec<u8>, u64, Timestamp)>, StoreError>;
+
     /// Records of a kind after an id, in the order of ids.
     async fn page(&self, kind: &str, after: Option<&str>, limit: u32) -> Result<Vec<Record>, StoreError>;
 

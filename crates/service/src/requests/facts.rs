@@ -12,6 +12,7 @@ use countersign_core::time::Timestamp;
 use countersign_core::verdict::{Decision, Missing, Path, Verdict};
 use countersign_policy as policy;
 
+use crate::clock;
 use crate::hold::Hold;
 use crate::keys::Keys;
 use crate::person;
@@ -87,7 +88,7 @@ impl World {
             Some(_) => policy::SurveyState::Fresh,
         };
         Ok(Self {
-            now: loaded.now,
+            now: clock::policy_time(loaded)?,
             survey,
             first: survey != policy::SurveyState::Absent && history.terms("judged").next().is_none(),
             running: loaded.running.clone(),

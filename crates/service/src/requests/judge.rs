@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Instant;
 
 use countersign_core::conflict::Resolution;
 use countersign_core::id::RequestId;
@@ -12,6 +13,7 @@ use countersign_core::verdict::{Decision, Missing, Path, Verdict};
 use countersign_policy::SurveyState;
 
 use crate::app::Service;
+use crate::clock;
 use crate::hold;
 use crate::jobs::wish;
 use crate::person;
@@ -97,13 +99,16 @@ impl Service {
         now: Timestamp,
     ) -> Result<Judged, Refusal> {
         let id = dossier.id();
+        let began = Instant::now();
+        let latest = self.look_at_clock(now).await?;
         let found = self.found_of(id).await?;
         let needs = judging_needs(&settings, dossier, now);
         let keys = self.keys.clone();
         let version = seen.version();
         let (_, judged) = self
             .act(needs, move |loaded| {
-                if loaded.settings_version != settings.version {
+                // A clock that jumped since is looked at first.
+                if loaded.settings_version != settings.version || loaded.now > latest {
                     return Err(Refusal::Again);
                 }
                 let mut history =
@@ -116,6 +121,7 @@ impl Service {
                 decide(&mut history, &world, &settings, loaded)
             })
             .await?;
+        self.verdicts.record(began.elapsed());
         Ok(judged)
     }
 
@@ -142,7 +148,7 @@ pub(crate) fn current<'a>(loaded: &Loaded, found: Option<&'a Found>) -> Result<O
 pub(crate) fn judging_needs(settings: &Settings, dossier: &Dossier, now: Timestamp) -> Needs {
     let mut people: BTreeSet<_> = dossier.votes().iter().map(|vote| vote.by).collect();
     people.extend(&dossier.submitted().asking.persons);
-    let mut records = vec![(hold::KIND.to_owned(), Find::ByRoot), survey::need(dossier.id())];
+    let mut records = vec![(hold::KIND.to_owned(), Find::ByRoot), survey::need(dossier.id()), clock::need()];
     records.extend(people.into_iter().map(person::need));
     Needs {
         request: Some(dossier.id()),

@@ -203,7 +203,11 @@ impl Service {
     async fn say(&self, id: RequestId, what: &str, text: Option<String>) -> Result<Said, Refusal> {
         let Some(text) = text else { return Ok(None) };
         ask::check_text(if what == "comment" { "text" } else { "reason" }, &text)?;
-        let key = self.data_key(id).await?.ok_or(Refusal::NotFound("request"))?;
+        let Some(key) = self.data_key(id).await? else {
+            self.history(id).await?;
+            let gone = "what we kept about this request is destroyed; nothing is added to it any more";
+            return Err(Refusal::Standing(gone.to_owned()));
+        };
         let name = field::text(what, u64::from_be_bytes(crate::ports::chance::bytes(&*self.chance)));
         let sealed = key.seal(&name, text.as_bytes(), &*self.chance);
         Ok(Some((

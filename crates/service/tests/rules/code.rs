@@ -96,14 +96,18 @@ async fn same_key_and_body_is_the_same_request_and_another_body_is_refused() {
 async fn answer_is_given_again_and_not_done_again() {
     let house = House::new().await;
     let stan = house.caller("stan").await;
-    let AnswerBegun::Fresh(ticket) = house.service.answer_begin(&stan, "k", b"body").await.unwrap() else {
+    let AnswerBegun::Fresh(ticket) = house.service.answer_begin(&stan, None, "k", b"body").await.unwrap()
+    else {
         panic!("nothing stands under the key");
     };
-    assert!(matches!(house.service.answer_begin(&stan, "k", b"body").await.unwrap(), AnswerBegun::Busy));
+    assert!(matches!(
+        house.service.answer_begin(&stan, None, "k", b"body").await.unwrap(),
+        AnswerBegun::Busy
+    ));
     house.service.answer_finish(ticket, 201, b"made").await.unwrap();
-    let replay = house.service.answer_begin(&stan, "k", b"body").await.unwrap();
+    let replay = house.service.answer_begin(&stan, None, "k", b"body").await.unwrap();
     assert!(matches!(replay, AnswerBegun::Replay { status: 201, body } if body == b"made"));
-    let other = house.service.answer_begin(&stan, "k", b"other").await;
+    let other = house.service.answer_begin(&stan, None, "k", b"other").await;
     assert_eq!(other.unwrap_err(), Refusal::KeyReused);
 }
 
@@ -111,11 +115,15 @@ async fn answer_is_given_again_and_not_done_again() {
 async fn failure_of_our_own_is_not_remembered() {
     let house = House::new().await;
     let stan = house.caller("stan").await;
-    let AnswerBegun::Fresh(ticket) = house.service.answer_begin(&stan, "k", b"body").await.unwrap() else {
+    let AnswerBegun::Fresh(ticket) = house.service.answer_begin(&stan, None, "k", b"body").await.unwrap()
+    else {
         panic!("nothing stands under the key");
     };
     house.service.answer_finish(ticket, 503, b"").await.unwrap();
-    assert!(matches!(house.service.answer_begin(&stan, "k", b"body").await.unwrap(), AnswerBegun::Fresh(_)));
+    assert!(matches!(
+        house.service.answer_begin(&stan, None, "k", b"body").await.unwrap(),
+        AnswerBegun::Fresh(_)
+    ));
 }
 
 #[tokio::test]
@@ -163,4 +171,26 @@ async fn proved_request_says_so() {
     let (id, ana) = house.ask_subject("erase", ANA).await;
     let seen = house.prove_email(&ana, id).await;
     assert_eq!((seen.row.status, seen.proofs.len()), (Status::Waiting, 1));
+}
+
+#[tokio::test]
+async fn a_token_tells_when_it_was_used_last_to_the_hour() {
+    let house = House::new().await;
+    let admin = house.caller("admin").await;
+    let used = async |person: &str| {
+        let tokens = house.service.tokens(&admin).await.unwrap();
+        let own =
+            tokens.into_iter().find(|token| token.person == house.id(person) && token.service.is_none());
+        own.unwrap().used_at.map(|at| at.as_millis())
+    };
+    assert_eq!(used("otto").await, None);
+    house.caller("otto").await;
+    let first = house.clock.now_ms();
+    assert_eq!(used("otto").await, Some(first));
+    house.pass(Duration::from_secs(1800));
+    house.caller("otto").await;
+    assert_eq!(used("otto").await, Some(first));
+    house.pass(Duration::from_secs(1800));
+    house.caller("otto").await;
+    assert_eq!(used("otto").await, Some(house.clock.now_ms()));
 }

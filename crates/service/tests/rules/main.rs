@@ -2,12 +2,15 @@
 //! hand. It knows nothing of doors and real sources.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, unreachable_pub)]
 
+mod clock;
 mod code;
 mod conflict;
 mod fixture;
+mod forget;
 mod govern;
 mod life;
 mod record;
 mod run;
+mod second;
 mod secret;
 mod speak;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use countersign_service::ports::store::{Query, Row, Status, Store};
 
 use super::Trial;
-use super::forms::{at, commit, id, request, row, submitted, term, terms};
+use super::forms::{at, commit, id, moved, request, row, submitted, term, terms};
 
 /// Ninety requests of every state, two actions, times that repeat, some that expire.
 async fn fill(store: &dyn Store) -> Vec<Row> {
@@ -106,4 +106,22 @@ pub(super) async fn the_tally_counts_by_action_and_state(trial: &dyn Trial) {
         let wanted = rows.iter().filter(|row| row.action == action && row.status == status).count();
         assert_eq!(count, wanted as u64, "{action} {status:?}");
     }
+}
+
+pub(super) async fn terms_are_counted_by_value_with_the_time_of_the_oldest(trial: &dyn Trial) {
+    let store = trial.store();
+    for (n, values) in [(3, &["vote:a", "time"][..]), (1, &["vote:a"]), (2, &["time"]), (4, &[])] {
+        let mut change = submitted(row(n, Status::Waiting));
+        change.terms = vec![terms("waiting", values), terms("other", &["vote:a"])];
+        commit(&*store, request(change)).await.unwrap();
+    }
+    let counted = store.count_terms("waiting").await.unwrap();
+    assert_eq!(counted, [(b"time".to_vec(), 2, at(1002)), (b"vote:a".to_vec(), 2, at(1001))]);
+    assert!(store.count_terms("nothing").await.unwrap().is_empty());
+    // Who waits no more is found under nothing.
+    let mut change = moved(row(1, Status::Waiting), Status::Withdrawn);
+    change.terms = vec![terms("waiting", &[])];
+    commit(&*store, request(change)).await.unwrap();
+    let counted = store.count_terms("waiting").await.unwrap();
+    assert_eq!(counted[1], (b"vote:a".to_vec(), 1, at(1003)));
 }

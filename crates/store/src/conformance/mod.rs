@@ -93,7 +93,8 @@ cases! {
     list:
         every_list_shows_what_a_plain_filter_shows_page_by_page,
         requests_are_found_under_all_their_terms,
-        the_tally_counts_by_action_and_state;
+        the_tally_counts_by_action_and_state,
+        terms_are_counted_by_value_with_the_time_of_the_oldest;
     record:
         a_record_is_written_only_over_the_version_that_was_expected,
         records_are_found_by_id_term_root_and_kind,

@@ -197,6 +197,13 @@ impl Store for PostgresStore {
         rows.iter().map(request::tally_of).collect::<Result<_, _>>().map_err(StoreError::from)
     }
 
+    async fn count_terms(&self, name: &str) -> Result<Vec<(Vec<u8>, u64, Timestamp)>, StoreError> {
+        let values = || -> Vec<Value> { vec![Box::new(name.to_owned())] };
+        let rows = self.ask(|| Ok(Statement::plain(request::COUNT_TERMS, values()))).await?;
+        let count = |row: &Rows| Ok::<_, Fault>((get(row, 0)?, uint(row, 1)?, time(row, 2)?));
+        Ok(rows.iter().map(count).collect::<Result<_, _>>()?)
+    }
+
     async fn page(&self, kind: &str, after: Option<&str>, limit: u32) -> Result<Vec<Record>, StoreError> {
         let rows = self.ask(|| Ok(record::page(kind, after, limit))).await?;
         Ok(rows.iter().map(record::record_of).collect::<Result<_, _>>()?)

@@ -284,6 +284,10 @@ fn terms_of(statement: &mut Statement, change: &RequestChange, new: bool) {
     );
 }
 
+/// How many requests are found under each value of the index `$1`, and when the oldest was submitted.
+pub(super) const COUNT_TERMS: &str = "select value, count(*), min(submitted_at) from request_term where name = $1 \
+                                      group by value order by value";
+
 /// How many requests stand where, by action.
 pub(super) const TALLY: &str = "select action, status, count(*) from request group by action, status";
 

@@ -2,6 +2,7 @@
 
 mod batch;
 mod clock;
+mod copy;
 mod give;
 mod job;
 mod list;
@@ -121,6 +122,11 @@ impl Store for SqliteStore {
 
     async fn tally(&self) -> Result<Vec<(String, Status, u64)>, StoreError> {
         self.readers.ask(request::tally).await
+    }
+
+    async fn count_terms(&self, name: &str) -> Result<Vec<(Vec<u8>, u64, Timestamp)>, StoreError> {
+        let name = name.to_owned();
+        self.readers.ask(move |db| request::count_terms(db, &name)).await
     }
 
     async fn page(&self, kind: &str, after: Option<&str>, limit: u32) -> Result<Vec<Record>, StoreError> {

@@ -91,7 +91,7 @@ pub(super) fn lock(path: &Path) -> Result<File, OpenError> {
 }
 
 /// For the owner alone: SQLite gives its other files the mode of the first.
-fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+pub(super) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     #[cfg(unix)]
     {
         use std::os::unix::fs::OpenOptionsExt;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use countersign_core::id::RequestId;
+use countersign_core::time::Timestamp;
 use countersign_service::ports::store::{
     EventRecord, Gauge, IndexTerm, RequestChange, RequestRecord, Row, Status, StoreError,
 };
@@ -222,6 +223,19 @@ fn update(db: &Connection, row: &Row, before: u64) -> Result<(), Fault> {
         return Err(malformed("a request's action, channel and time of submission never change"));
     }
     Err(StoreError::Conflict.into())
+}
+
+/// How many requests are found under each value of an index, and when the oldest was submitted.
+pub(super) fn count_terms(db: &Connection, name: &str) -> Result<Vec<(Vec<u8>, u64, Timestamp)>, Fault> {
+    let mut count = db.prepare_cached(
+        "select value, count(*), min(submitted_at) from request_term where name = ?1 group by value order by value",
+    )?;
+    let mut rows = count.query([name])?;
+    let mut counts = Vec::new();
+    while let Some(row) = rows.next()? {
+        counts.push((row.get(0)?, uint(row, 1)?, Timestamp::from_millis(row.get(2)?)));
+    }
+    Ok(counts)
 }
 
 /// How many requests stand where, by action.

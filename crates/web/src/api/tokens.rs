@@ -87,6 +87,8 @@ pub(crate) struct TokenView {
     expires_at: Option<Moment>,
     /// When it was taken back; null if it was not.
     revoked_at: Option<Moment>,
+    /// When it was used last, to the hour; null if it never was.
+    last_used_at: Option<Moment>,
 }
 
 /// Mints a token
@@ -157,6 +159,7 @@ impl From<Token> for TokenView {
             minted_at: token.minted_at.into(),
             expires_at: token.expires_at.map(Into::into),
             revoked_at: token.revoked_at.map(Into::into),
+            last_used_at: token.used_at.map(Into::into),
         }
     }
 }

@@ -76,7 +76,7 @@ pub(crate) async fn house_with(options: WebOptions) -> House {
         packager: Arc::new(Silent),
         chance: Arc::new(Counted(AtomicU64::new(0))),
         clock,
-        keys: Keys { wrapping: [1; 32], epoch: 1, index: [2; 32], token: [3; 32] },
+        keys: Keys { wrapping: [1; 32], epoch: 1, earlier: Vec::new(), index: [2; 32], token: [3; 32] },
         ledger: SigningKey::from_seed("test.example/ledger", &[4; 32]).unwrap(),
         scratch: dir.path().to_owned(),
     }));

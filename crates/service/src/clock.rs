@@ -1,0 +1,291 @@
+//! The clock under watch: a jump holds whatever waits for time, until an operator says that the clock is right. The
+//! store's time is held against one that nobody can set, and against a high-water mark that outlives the process.
+//!
+//! While the clock is in doubt, time stands still for policy at the latest mark: a wait that was over by then is over, no
+//! other one ends. What time alone would bring (ends, ticks of schedules, destroyed copies) waits too, for none of
+//! it can be taken back.
+
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
+
+use countersign_core::id::PersonId;
+use countersign_core::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::app::Service;
+use crate::caller::{Act, Caller};
+use crate::jobs::wish;
+use crate::ports::store::{Change, Find, Loaded, Needs, RecordChange, Store};
+use crate::record;
+use crate::refusal::Refusal;
+
+/// The kind of record.
+const KIND: &str = "clock";
+const MARK: &str = "mark";
+const DOUBT: &str = "doubt";
+/// A jump forward by more than this is one.
+const FORWARD_MS: i64 = 10 * 60_000;
+/// Backward, what a time service corrects now and then is none.
+const BACKWARD_MS: i64 = 5_000;
+/// How long a node goes by one anchor: two clocks drift, by less than a second in this time.
+const ANCHOR_MS: i64 = 3_600_000;
+/// How often the high-water mark moves.
+const MARK_MS: i64 = 60_000;
+
+/// How long this machine has been running, or anything else that rises with time and that nobody can set.
+pub type Steady = Arc<dyn Fn() -> Duration + Send + Sync>;
+
+/// What a node compares the clock with.
+#[derive(Default)]
+pub(crate) struct Watch {
+    steady: OnceLock<Steady>,
+    anchor: Mutex<Option<Anchor>>,
+}
+
+/// A moment at which the clock was believed.
+#[derive(Clone, Copy)]
+struct Anchor {
+    told: Timestamp,
+    steady_ms: i64,
+    confirmed: u64,
+}
+
+impl Anchor {
+    fn expected(self, steady_ms: i64) -> Timestamp {
+        self.told.plus_ms(steady_ms.saturating_sub(self.steady_ms))
+    }
+}
+
+/// The latest time that was believed.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+struct Mark {
+    at: Timestamp,
+    /// How often an operator confirmed the clock.
+    confirmed: u64,
+}
+
+/// The clock jumped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Doubt {
+    /// Where time stands still for policy.
+    pub stands_at: Timestamp,
+    /// What the clock should have told, as far as that is known.
+    pub expected: Timestamp,
+    /// What it told.
+    pub told: Timestamp,
+}
+
+/// What an operator is told.
+#[derive(Clone, Copy, Debug)]
+pub struct ClockView {
+    /// What the clock tells now.
+    pub now: Timestamp,
+    /// The latest time that was believed.
+    pub mark: Option<Timestamp>,
+    /// The jump, if one was seen and nobody confirmed the clock since.
+    pub doubt: Option<Doubt>,
+}
+
+#[derive(Serialize)]
+struct Entry {
+    v: u8,
+    at: Timestamp,
+    clock: &'static str,
+    expected: Timestamp,
+    told: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<PersonId>,
+}
+
+/// What to load to know whether the clock is in doubt.
+pub(crate) fn need() -> (String, Find) {
+    (KIND.to_owned(), Find::Id(DOUBT.to_owned()))
+}
+
+/// The doubt that was loaded.
+pub(crate) fn doubt(loaded: &Loaded) -> Result<Option<Doubt>, Refusal> {
+    loaded.of_kind(KIND).find(|record| record.id == DOUBT).map(record::read).transpose()
+}
+
+/// The time that policy is told.
+pub(crate) fn policy_time(loaded: &Loaded) -> Result<Timestamp, Refusal> {
+    Ok(doubt(loaded)?.map_or(loaded.now, |doubt| doubt.stands_at.min(loaded.now)))
+}
+
+fn mark(loaded: &Loaded) -> Result<Option<Mark>, Refusal> {
+    loaded.of_kind(KIND).find(|record| record.id == MARK).map(record::read).transpose()
+}
+
+fn both() -> Needs {
+    let find = |id: &str| (KIND.to_owned(), Find::Id(id.to_owned()));
+    Needs { records: vec![find(MARK), find(DOUBT)], ..Needs::default() }
+}
+
+impl Service {
+    /// Watches the clock from now on. Without this, as in a demo and in tests that move the clock, any time is believed.
+    pub fn watch_clock(&self, steady: Steady) {
+        // The first one stays.
+        let _ = self.watch.steady.set(steady);
+    }
+
+    fn steady_ms(&self) -> Option<i64> {
+        let steady = self.watch.steady.get()?;
+        Some(i64::try_from(steady().as_millis()).unwrap_or(i64::MAX))
+    }
+
+    /// Holds what the store told against the steady time, and answers with the latest time that a transaction which
+    /// begins now may tell. A jump is written down before anything is judged by it.
+    pub(crate) async fn look_at_clock(&self, told: Timestamp) -> Result<Timestamp, Refusal> {
+        let Some(steady_ms) = self.steady_ms() else { return Ok(Timestamp::from_millis(i64::MAX)) };
+        let anchor = self.watch.anchor.lock().ok().and_then(|anchor| *anchor);
+        let next = match anchor {
+            Some(anchor) if is_sound(anchor.expected(steady_ms), told) => {
+                let young = steady_ms - anchor.steady_ms < ANCHOR_MS;
+                if young { anchor } else { Anchor { told, steady_ms, ..anchor } }
+            }
+            // Believed, or in doubt for everybody: from here on the next jump counts.
+            anchor => Anchor { told, steady_ms, confirmed: self.settle_jump(anchor, steady_ms, told).await? },
+        };
+        if let Ok(mut standing) = self.watch.anchor.lock() {
+            *standing = Some(next);
+        }
+        Ok(next.expected(steady_ms).plus_ms(FORWARD_MS))
+    }
+
+    /// A time that this node cannot explain by itself: explained by the mark, or in doubt. Answers how often the clock
+    /// was confirmed until then.
+    async fn settle_jump(
+        &self,
+        anchor: Option<Anchor>,
+        steady_ms: i64,
+        told: Timestamp,
+    ) -> Result<u64, Refusal> {
+        let (_, confirmed) = self
+            .act(both(), move |loaded| {
+                let mut change = Change::default();
+                let Some(mark) = mark(loaded)? else { return Ok((change, 0)) };
+                // At the start the mark is all there is to go by. Later this node trusts itself, unless an operator
+                // confirmed the clock meanwhile.
+                let explained = is_sound(mark.at, told)
+                    && anchor.is_none_or(|anchor| anchor.confirmed != mark.confirmed);
+                if explained || doubt(loaded)?.is_some() {
+                    return Ok((change, mark.confirmed));
+                }
+                let expected = anchor.map_or(mark.at, |anchor| anchor.expected(steady_ms));
+                let doubt = Doubt { stands_at: mark.at.min(told), expected, told };
+                let entry = Entry { v: 1, at: loaded.now, clock: "in_doubt", expected, told, by: None };
+                change.records.push(record::put(KIND, DOUBT, &doubt, Vec::new(), Some(0))?);
+                change.entries.push(record::bytes(&entry)?);
+                tracing::error!(
+                    expected_ms = expected.as_millis(),
+                    told_ms = told.as_millis(),
+                    "the clock jumped, or nobody looked at it for long: what waits for time is held until an operator \
+                     confirms the clock"
+                );
+                Ok((change, mark.confirmed))
+            })
+            .await?;
+        Ok(confirmed)
+    }
+
+    /// Looks, moves the mark, and says whether time may bring what it brings.
+    pub(crate) async fn time_is_sound(&self) -> Result<bool, Refusal> {
+        if self.watch.steady.get().is_none() {
+            return Ok(true);
+        }
+        let told = self.store.load(Needs::default()).await?.now;
+        self.look_at_clock(told).await?;
+        let loaded = self.store.load(both()).await?;
+        if doubt(&loaded)?.is_some() {
+            return Ok(false);
+        }
+        let standing = mark(&loaded)?;
+        if standing.is_none_or(|mark| loaded.now.since_ms(mark.at) >= MARK_MS) {
+            self.act(both(), |loaded| {
+                let mut change = Change::default();
+                // Not by a time that was put in doubt meanwhile.
+                if doubt(loaded)?.is_none() {
+                    let confirmed = mark(loaded)?.map_or(0, |mark| mark.confirmed);
+                    let next = Mark { at: loaded.now, confirmed };
+                    change.records.push(record::put(KIND, MARK, &next, Vec::new(), None)?);
+                }
+                Ok((change, ()))
+            })
+            .await?;
+        }
+        Ok(true)
+    }
+
+    /// What the clock tells, and whether it is believed.
+    ///
+    /// # Errors
+    /// When the caller may not read it, or the store does not answer.
+    pub async fn clock(&self, caller: &Caller) -> Result<ClockView, Refusal> {
+        caller.may(Act::ReadLimits)?;
+        self.clock_view().await
+    }
+
+    /// The same for the node itself.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn clock_view(&self) -> Result<ClockView, Refusal> {
+        clock_of(&*self.store).await
+    }
+
+    /// An operator says that the clock is right as it is. Everything open is judged again.
+    ///
+    /// # Errors
+    /// When the caller may not, or the clock is not in doubt.
+    pub async fn confirm_clock(&self, caller: &Caller) -> Result<ClockView, Refusal> {
+        let holder = caller.may(Act::ConfirmClock)?.clone();
+        // A program does not look at a clock.
+        if holder.service.is_some() {
+            return Err(Refusal::NotAllowed(Act::ConfirmClock.words()));
+        }
+        let mut needs = both();
+        needs.records.push(holder.need());
+        self.act(needs, move |loaded| {
+            holder.recheck(loaded)?;
+            let Some(doubt) = doubt(loaded)? else {
+                return Err(Refusal::Standing("the clock is not in doubt".to_owned()));
+            };
+            let entry = Entry {
+                v: 1,
+                at: loaded.now,
+                clock: "confirmed",
+                expected: doubt.expected,
+                told: loaded.now,
+                by: Some(holder.person),
+            };
+            let confirmed = mark(loaded)?.map_or(0, |mark| mark.confirmed) + 1;
+            let next = Mark { at: loaded.now, confirmed };
+            let change = Change {
+                records: vec![
+                    RecordChange::Delete { kind: KIND.to_owned(), id: DOUBT.to_owned() },
+                    record::put(KIND, MARK, &next, Vec::new(), None)?,
+                ],
+                entries: vec![record::bytes(&entry)?],
+                jobs: vec![wish("rejudge", "all".to_owned(), loaded.now)],
+                ..Change::default()
+            };
+            Ok((change, ()))
+        })
+        .await?;
+        self.clock_view().await
+    }
+}
+
+/// The clock as a store has it, for whoever only looks at that.
+///
+/// # Errors
+/// When the store does not answer.
+pub async fn clock_of(store: &dyn Store) -> Result<ClockView, Refusal> {
+    let loaded = store.load(both()).await?;
+    Ok(ClockView { now: loaded.now, mark: mark(&loaded)?.map(|mark| mark.at), doubt: doubt(&loaded)? })
+}
+
+fn is_sound(expected: Timestamp, told: Timestamp) -> bool {
+    let ahead = told.as_millis().saturating_sub(expected.as_millis());
+    (-BACKWARD_MS..=FORWARD_MS).contains(&ahead)
+}

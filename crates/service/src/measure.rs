@@ -1,0 +1,136 @@
+//! What an operator pages on, as numbers: who waits for what and since when, what is late, how long a verdict takes. The
+//! only words among them are of actions, groups and kinds of waiting.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use countersign_core::time::Timestamp;
+use serde::Deserialize;
+
+use crate::app::Service;
+use crate::ports::store::{Needs, Query, Status};
+use crate::refusal::Refusal;
+
+/// The upper ends of the buckets of [`Spread`], in milliseconds; a last one has no end.
+pub const BUCKETS_MS: [u64; 10] = [1, 2, 5, 10, 25, 50, 100, 250, 1_000, 5_000];
+
+/// How often something took how long.
+#[derive(Default)]
+pub(crate) struct Histogram {
+    buckets: [AtomicU64; BUCKETS_MS.len() + 1],
+    sum_us: AtomicU64,
+}
+
+impl Histogram {
+    pub(crate) fn record(&self, took: Duration) {
+        let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        let at = BUCKETS_MS.iter().position(|end| us <= end * 1000).unwrap_or(BUCKETS_MS.len());
+        self.buckets[at].fetch_add(1, Ordering::Relaxed);
+        self.sum_us.fetch_add(us, Ordering::Relaxed);
+    }
+
+    fn spread(&self) -> Spread {
+        Spread {
+            counts: self.buckets.each_ref().map(|bucket| bucket.load(Ordering::Relaxed)),
+            sum: Duration::from_micros(self.sum_us.load(Ordering::Relaxed)),
+        }
+    }
+}
+
+/// How often something took how long, by the buckets of [`BUCKETS_MS`].
+#[derive(Clone, Copy, Debug)]
+pub struct Spread {
+    /// How often, a bucket each.
+    pub counts: [u64; BUCKETS_MS.len() + 1],
+    /// How long in all.
+    pub sum: Duration,
+}
+
+/// Requests that wait for one thing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// `vote:privacy`, `capacity:erase`, `time`, …
+    pub what: String,
+    /// How many.
+    pub count: u64,
+    /// For how long the oldest has been here.
+    pub oldest_ms: i64,
+}
+
+/// The numbers of a node.
+#[derive(Clone, Debug)]
+pub struct Measures {
+    /// Requests by action and status.
+    pub tally: Vec<(String, Status, u64)>,
+    /// Requests by what they wait for. One that waits for several things is in each.
+    pub waiting: Vec<Waiting>,
+    /// For how long the oldest request that is not over has been here; 0 if there is none.
+    pub oldest_open_ms: i64,
+    /// For how long the next wish has been due: mail, runs, judgements. 0 if none is late.
+    pub job_lag_ms: i64,
+    /// Entries in the ledger.
+    pub ledger_size: u64,
+    /// Entries under a checkpoint.
+    pub checkpoint_size: u64,
+    /// How old the oldest entry is that no checkpoint covers; 0 if there is none.
+    pub unsigned_ms: i64,
+    /// How long this node's verdicts took, from what was loaded to the commit.
+    pub verdicts: Spread,
+    /// Whether the clock is in doubt.
+    pub clock_in_doubt: bool,
+    /// The active settings.
+    pub settings_version: u64,
+}
+
+/// The time of any entry of ours.
+#[derive(Deserialize)]
+struct Dated {
+    at: Timestamp,
+}
+
+impl Service {
+    /// Measures now.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn measures(&self) -> Result<Measures, Refusal> {
+        let loaded = self.store.load(Needs::default()).await?;
+        let now = loaded.now;
+        let waiting = self.store.count_terms("waiting").await?;
+        let oldest = Query {
+            statuses: Status::ALL.into_iter().filter(|status| status.is_open()).collect(),
+            oldest_first: true,
+            limit: 1,
+            ..Query::default()
+        };
+        let oldest = self.store.list(oldest).await?;
+        let late = self.store.next_job_at().await?;
+        let (ledger_size, _) = self.store.head().await?;
+        let checkpoint_size = self.store.checkpoint(None).await?.map_or(0, |(size, _)| size);
+        let unsigned = if checkpoint_size < ledger_size {
+            self.store.entries(checkpoint_size, 1).await?.pop()
+        } else {
+            None
+        };
+        let dated = unsigned.and_then(|entry| serde_json::from_slice::<Dated>(&entry).ok());
+        Ok(Measures {
+            tally: self.store.tally().await?,
+            waiting: waiting
+                .into_iter()
+                .map(|(what, count, since)| Waiting {
+                    what: String::from_utf8_lossy(&what).into_owned(),
+                    count,
+                    oldest_ms: now.since_ms(since),
+                })
+                .collect(),
+            oldest_open_ms: oldest.first().map_or(0, |row| now.since_ms(row.submitted_at)),
+            job_lag_ms: late.map_or(0, |at| now.since_ms(at)),
+            ledger_size,
+            checkpoint_size,
+            unsigned_ms: dated.map_or(0, |entry| now.since_ms(entry.at)),
+            verdicts: self.verdicts.spread(),
+            clock_in_doubt: self.clock_view().await?.doubt.is_some(),
+            settings_version: loaded.settings_version,
+        })
+    }
+}

@@ -1,0 +1,101 @@
+//! What `doctor` says of a node that is well, of one that wants attention and of one that must not serve; and a clock
+//! that jumped while the server was away, confirmed by an operator.
+
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+use serde_json::Value;
+
+use crate::node::Node;
+
+/// Exit code and report.
+fn doctor(node: &Node) -> (i32, String) {
+    let said = node.say(&["doctor"]);
+    (said.status.code().unwrap(), String::from_utf8_lossy(&said.stdout).into_owned())
+}
+
+fn store(node: &Node) -> Connection {
+    Connection::open(node.folder().join("data/countersign.db")).unwrap()
+}
+
+#[test]
+fn each_finding_says_what_to_do_and_the_exit_code_how_bad_it_is() {
+    let mut node = Node::begin(60);
+    node.start();
+    let (code, said) = doctor(&node);
+    assert_eq!(code, 0, "beside a running server: {said}");
+    node.stop();
+    for line in ["ok   keys", "ok   store file", "ok   ledger", "ok   clock", "ok   stuck", "ok   disk"] {
+        assert!(said.contains(line), "{line}: {said}");
+    }
+
+    // A rotation that was broken off works on, and wants attention.
+    let key = node.folder().join("keys/wrapping-2.key");
+    std::fs::write(&key, format!("{}\n", "ab".repeat(32))).unwrap();
+    std::fs::set_permissions(&key, Permissions::from_mode(0o600)).unwrap();
+    let (code, said) = doctor(&node);
+    assert_eq!(code, 5, "{said}");
+    assert!(said.contains("look keys") && said.contains("countersign keys rotate"), "{said}");
+    std::fs::remove_file(&key).unwrap();
+
+    // Keys that others may read: this node must not serve.
+    let key = node.folder().join("keys/index.key");
+    std::fs::set_permissions(&key, Permissions::from_mode(0o644)).unwrap();
+    let (code, said) = doctor(&node);
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("BAD  keys") && said.contains("chmod 600"), "{said}");
+    std::fs::set_permissions(&key, Permissions::from_mode(0o600)).unwrap();
+
+    // A ledger whose tiles do not give its head.
+    let db = store(&node);
+    db.execute_batch("drop trigger log_tile_only_grows; update log_tile set data = randomblob(length(data)) where level = 0")
+        .unwrap();
+    drop(db);
+    let (code, said) = doctor(&node);
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("BAD  ledger") && said.contains("countersign restore"), "{said}");
+}
+
+fn clock(node: &Node, word: &str, token: &str) -> Result<Value, String> {
+    let token = format!("tokens/{token}");
+    let said = node.say(&["clock", word, "--json", "--server", node.url(), "--token-file", &token]);
+    if !said.status.success() {
+        return Err(String::from_utf8_lossy(&said.stderr).into_owned());
+    }
+    Ok(serde_json::from_slice(&said.stdout).unwrap())
+}
+
+#[test]
+fn a_clock_that_stands_before_the_mark_of_the_last_run_is_in_doubt_until_an_operator_confirms_it() {
+    let mut node = Node::begin(60);
+    node.start();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while clock(&node, "show", "opal-operator").unwrap().get("mark").is_none() {
+        assert!(Instant::now() < deadline, "the mark is never made");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(clock(&node, "show", "opal-operator").unwrap()["state"], "sound");
+    node.stop();
+    // As if the clock had been set back by a day meanwhile.
+    store(&node)
+        .execute_batch(
+            "update record set body = cast(json_set(cast(body as text), '$.at', \
+             json_extract(cast(body as text), '$.at') + 86400000) as blob) where kind = 'clock' and id = 'mark'",
+        )
+        .unwrap();
+    node.start();
+    while clock(&node, "show", "opal-operator").unwrap()["state"] != "in_doubt" {
+        assert!(Instant::now() < deadline, "the clock is believed");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let (code, said) = doctor(&node);
+    assert_eq!(code, 5, "{said}");
+    assert!(said.contains("look clock") && said.contains("countersign clock confirm"), "{said}");
+    let refused = clock(&node, "confirm", "olga-officer").unwrap_err();
+    assert!(refused.contains("may not confirm the clock"), "{refused}");
+    assert_eq!(clock(&node, "confirm", "opal-operator").unwrap()["state"], "sound");
+    assert_eq!(doctor(&node).0, 0);
+    node.stop();
+}
