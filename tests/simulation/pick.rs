@@ -150,7 +150,10 @@ impl Picker {
         let own = request.asked.by == Asker::Subject;
         match (request.status, self.chance.below(10)) {
             (Status::Stuck, 0..8) => {
-                return Calls::Settle { of, way: self.chance.one(&[Way::Retry, Way::Retry, Way::Accept, Way::Abandon]) };
+                return Calls::Settle {
+                    of,
+                    way: self.chance.one(&[Way::Retry, Way::Retry, Way::Accept, Way::Abandon]),
+                };
             }
             (Status::Waiting, 0..6) if own && request.proofs.is_empty() => {
                 let sent = request.challenge.as_ref().is_some_and(|it| it.live);

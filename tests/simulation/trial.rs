@@ -58,9 +58,11 @@ pub(crate) fn by_seed(
                 for _ in 0..steps {
                     let command = picker.pick(&run.model);
                     commands.borrow_mut().push(command.clone());
-                    let t0=Instant::now();
+                    let t0 = Instant::now();
                     run.step(&command).await?;
-                    if t0.elapsed().as_millis()>100 {eprintln!("DBG {:?} {command:?}", t0.elapsed());}
+                    if t0.elapsed().as_millis() > 100 {
+                        eprintln!("DBG {:?} {command:?}", t0.elapsed());
+                    }
                 }
                 run.end().await
             })

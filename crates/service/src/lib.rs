@@ -12,6 +12,7 @@ pub mod keys;
 mod ledger;
 mod people;
 pub mod person;
+pub mod portal;
 pub mod ports;
 pub mod record;
 pub mod refusal;
@@ -20,6 +21,7 @@ pub mod seal;
 pub mod settings;
 pub mod token;
 mod totp;
+pub mod words;
 
 pub use answer::{Begun as AnswerBegun, Ticket};
 pub use app::{Parts, Service};

@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::app::Service;
 use crate::caller::{Act, Caller, Holder, Role};
 use crate::jobs::wish;
+use crate::keys::Keys;
 use crate::person::{self, Entry, Person};
 use crate::ports::store::{Change, Find, Needs};
 use crate::record;
@@ -71,8 +72,8 @@ struct TokenEntry<'a> {
 impl Service {
     /// Who calls with this token.
     pub async fn caller(&self, bearer: &str) -> Result<Caller, Refusal> {
-        if let Some(request) = self.keys.subject_of(bearer) {
-            return Ok(Caller::Subject(request));
+        if let Some(request) = Keys::named_by(bearer) {
+            return self.subject(bearer, request).await;
         }
         let need = Token::need(&self.keys, bearer).ok_or(Refusal::Unauthenticated)?;
         let loaded = self.store.load(Needs { records: vec![need], ..Needs::default() }).await?;

@@ -5,14 +5,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::{Extension, Router};
+use http::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
+use tower::util::MapRequest;
 
 use crate::app::WebOptions;
+use crate::portal::Peer;
 
 /// The longest head of a call, in bytes.
 const HEAD_MAX: usize = 64 * 1024;
@@ -45,14 +49,15 @@ pub async fn serve(
         let accept = async {
             // The semaphore is never closed.
             let place = Arc::clone(&room).acquire_owned().await.map_err(io::Error::other)?;
-            listener.accept().await.map(|(stream, _)| (stream, place))
+            listener.accept().await.map(|(stream, from)| (stream, from, place))
         };
         tokio::select! {
             () = &mut shutdown => break,
             Some(_) = open.join_next() => {}
             accepted = accept => match accepted {
-                Ok((stream, place)) => {
-                    let call = connection(stream, router.clone(), options.head_timeout, closing.clone());
+                Ok((stream, from, place)) => {
+                    let peer = Peer(from.ip());
+                    let call = connection(stream, peer, router.clone(), options.head_timeout, closing.clone());
                     open.spawn(async move { call.await; drop(place) });
                 }
                 Err(error) if is_of_connection(&error) => {}
@@ -76,18 +81,23 @@ pub async fn serve(
 
 async fn connection(
     stream: TcpStream,
+    peer: Peer,
     router: Router,
     head_timeout: Duration,
     mut closing: watch::Receiver<bool>,
 ) {
     // Answers are short: waiting to fill a packet only makes them late. Without it they are late, not wrong.
     let _ = stream.set_nodelay(true);
+    let calls = MapRequest::new(router, move |mut call: Request<Incoming>| {
+        call.extensions_mut().insert(peer);
+        call
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(head_timeout)
         .max_buf_size(HEAD_MAX)
         .max_headers(HEADERS_MAX)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(calls));
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => Some(ended),

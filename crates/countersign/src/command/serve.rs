@@ -44,13 +44,24 @@ impl Serve {
                 anyhow::bail!("this installation has not begun: enter its first people and settings with `countersign init`");
             }
             let json = context.output.json;
-            until_stopped(service, listener, || {
+            let options = web_options(&config, address)?;
+            until_stopped(service, listener, options, || {
                 let url = format!("http://{address}");
                 print_line(&if json { json!({ "listening": url }).to_string() } else { format!("listening on {url}") })
             })
             .await
         })
     }
+}
+
+/// How the doors of this node are, which listens at `address`.
+///
+/// # Errors
+/// When a file of the portal cannot be read.
+pub(crate) fn web_options(config: &Config, address: SocketAddr) -> anyhow::Result<WebOptions> {
+    let url = config.server.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+    let portal = config.portal.as_ref().map(|portal| portal.open(&url)).transpose()?;
+    Ok(WebOptions { portal, ..WebOptions::default() })
 }
 
 /// The threads that everything of a node runs on.
@@ -63,6 +74,7 @@ pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
 pub(crate) async fn until_stopped(
     service: Arc<Service>,
     listener: TcpListener,
+    options: WebOptions,
     ready: impl FnOnce() -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -75,7 +87,6 @@ pub(crate) async fn until_stopped(
     }
     let (stop, stopped) = watch::channel(false);
     let working = tokio::spawn(Arc::clone(&service).work(stopped.clone()));
-    let options = WebOptions::default();
     let router = countersign_web::router(Arc::clone(&service), options.clone());
     let mut closing = stopped;
     let serving = tokio::spawn(countersign_web::serve(listener, router, options, async move {

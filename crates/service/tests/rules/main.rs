@@ -7,6 +7,7 @@ mod conflict;
 mod fixture;
 mod govern;
 mod life;
+mod portal;
 mod record;
 mod run;
 mod secret;
