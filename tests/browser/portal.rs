@@ -94,8 +94,11 @@ fn erase(browser: &Browser, demo: &Demo) {
     take(browser, "9-votes");
 
     let id = browser.address().split(['/', '?']).find(|part| part.len() == 36).unwrap().to_owned();
+    let seen: Value =
+        serde_json::from_str(&demo.run_as("opal-operator", &["request", "show", &id, "--json"])).unwrap();
+    let digest = seen["digest"].as_str().unwrap();
     for officer in ["olga-officer", "otto-officer"] {
-        demo.run_as(officer, &["vote", &id, "approve", "--seat", "privacy"]);
+        demo.run_as(officer, &["vote", &id, "approve", "--seat", "privacy", "--digest", digest]);
     }
     // Nobody presses anything any more.
     browser.until("both have signed", || {

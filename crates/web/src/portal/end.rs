@@ -48,17 +48,17 @@ fn completed(visit: &Visit, id: RequestId, seen: &Seen, outcome: &Outcome, zone:
     let action = &*seen.picture.row.action;
     let title =
         visit.language.find("end.completed", action).unwrap_or_else(|| visit.say("end.completed.other"));
-    let partial = outcome.word() == "partial";
+    // What had to stay is said below, and is as it should be; what was found afterwards is not.
+    let left = outcome.left.rows();
     html! {
-        section.card.good[!partial] {
+        section.card.good[left == 0] {
             h2 { (title) }
-            @if partial { p { (visit.fill("end.partial", &[("contact", &visit.contact())])) } }
             @if outcome.package { (package(visit, id, seen.package.as_ref(), zone)) }
             @if action == "erase" {
                 p { (visit.fill("end.erased", &[("rows", &visit.language.rows(outcome.touched.rows()))])) }
             }
-            @if outcome.left.rows() > 0 {
-                p { (visit.fill("end.left", &[("rows", &visit.language.rows(outcome.left.rows()))])) }
+            @if left > 0 {
+                p { (visit.fill("end.left", &[("rows", &visit.language.rows(left)), ("contact", &visit.contact())])) }
             }
         }
         @if action == "erase" { (kept(visit, outcome)) }

@@ -241,14 +241,14 @@ fn treated(visit: &Visit, action: &str, treatment: Treatment, basis: Option<&str
     if action != "erase" {
         return visit.say("plan.read").to_owned();
     }
-    match treatment {
-        Treatment::Keep => {
-            visit.fill("plan.keep", &[("reason", &reason(visit, basis.unwrap_or("legal_obligation")))])
-        }
-        Treatment::Delete => visit.say("plan.delete").to_owned(),
-        Treatment::Clear => visit.say("plan.clear").to_owned(),
-        Treatment::Detach => visit.say("plan.detach").to_owned(),
-        Treatment::KeepForOthers => visit.say("plan.keep-for-others").to_owned(),
+    let why = |key: &str, basis: &str| visit.fill(key, &[("reason", &reason(visit, basis))]);
+    match (treatment, basis) {
+        (Treatment::Keep, basis) => why("plan.keep", basis.unwrap_or("legal_obligation")),
+        (Treatment::Clear, Some(basis)) => why("plan.clear.kept", basis),
+        (Treatment::Clear, None) => visit.say("plan.clear").to_owned(),
+        (Treatment::Delete, _) => visit.say("plan.delete").to_owned(),
+        (Treatment::Detach, _) => visit.say("plan.detach").to_owned(),
+        (Treatment::KeepForOthers, _) => visit.say("plan.keep-for-others").to_owned(),
     }
 }
 

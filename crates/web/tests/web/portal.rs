@@ -74,7 +74,9 @@ async fn subject_asks_proves_sees_what_is_missing_and_withdraws() {
     let sent = ana.send(&page, &[]).await;
     assert_eq!((sent.status, &*sent.location), (303, &*format!("{at}?note=confirmed")));
     let page = ana.get(&sent.location).await;
-    for said in ["Erase my data", "In progress", "Privacy: 0 of 2 have signed", "1 record</strong> erased"] {
+    for said in
+        ["Erase my data", "In progress", "Privacy: 0 of 2 have signed", "1 record</strong> will be erased"]
+    {
         assert!(page.text.contains(said), "{said}: {}", page.text);
     }
     let state = ana.get(&format!("{at}/state")).await.text;
