@@ -52,6 +52,11 @@ pub(crate) enum StoreTls {
 const OF_DATABASE: [&str; 5] = ["pool", "statement_timeout_ms", "tls", "authority", "notify"];
 
 impl Store {
+    /// Whether other nodes may have it too.
+    pub(crate) fn is_shared(&self) -> bool {
+        matches!(self, Self::Shared(_))
+    }
+
     pub(super) fn read(mut section: Section<'_>, folder: Folder<'_>) -> Option<Self> {
         let path = section.text("path");
         let said = ["url", "url_env", "url_file"].map(|key| section.place(key).is_some()).contains(&true);
