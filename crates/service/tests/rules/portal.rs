@@ -142,6 +142,31 @@ async fn five_wrong_codes_end_it_whoever_types_them() {
 }
 
 #[tokio::test]
+async fn guesses_that_are_made_at_once_on_two_nodes_are_five_as_well() {
+    let house = House::new().await;
+    let taken = ask(&house, "erase", "ana@example.test").await;
+    let (code, another) = (house.code(taken.id), house.another());
+    let guesses = (0..40).map(|n: u32| {
+        let guess = format!("{n:08}");
+        let service = if n % 2 == 0 { house.service.clone() } else { another.clone() };
+        tokio::spawn(async move { service.enter(taken.id, Proof::Code(&guess), &guess).await })
+    });
+    let mut wrong = 0;
+    for guess in guesses.collect::<Vec<_>>() {
+        match guess.await.unwrap() {
+            Err(Refusal::WrongCode { .. }) => wrong += 1,
+            Err(Refusal::NoChallenge | Refusal::Stale) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(wrong, 5);
+    assert_eq!(
+        house.service.enter(taken.id, Proof::Code(&code), "f").await.unwrap_err(),
+        Refusal::NoChallenge
+    );
+}
+
+#[tokio::test]
 async fn form_that_is_sent_twice_asks_once_and_proves_once_and_is_answered_twice() {
     let house = House::new().await;
     let taken = ask(&house, "erase", "ana@example.test").await;
