@@ -278,3 +278,28 @@ fn a_password_without_a_user_and_no_mail_at_all_are_told() {
        | ^ codes must reach people; add one
     ");
 }
+
+#[test]
+fn there_is_a_portal_only_where_one_is_written() {
+    assert_eq!(read(MAIL).portal, None);
+    let config = read(&format!("[portal]\nname = \"Shop\"\nlogo = \"logo.svg\"\nproxies = 1\n{MAIL}"));
+    let portal = config.portal.unwrap();
+    assert_eq!((&*portal.name, portal.proxies, portal.home), ("Shop", 1, None));
+    assert_eq!(portal.logo, Some((Path::new("/etc/countersign/logo.svg").to_owned(), "image/svg+xml")));
+}
+
+#[test]
+fn what_a_portal_cannot_be_is_said_at_its_line() {
+    let portal = "[portal]\nhome = \"shop.example\"\nlogo = \"logo.exe\"\ncolour = \"green\"\nproxies = 9\ncolor = \"#000000\"\n";
+    let said = said(portal);
+    for part in [
+        "[portal] has no `name`",
+        "line 2: `home` is no web address",
+        "line 3: `logo` is no picture that is known",
+        "line 4: `colour` is no colour",
+        "line 5: `proxies` is out of range",
+        "line 6: unknown key `color` in [portal]",
+    ] {
+        assert!(said.contains(part), "{part} is not in\n{said}");
+    }
+}

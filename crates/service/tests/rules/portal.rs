@@ -92,7 +92,7 @@ async fn link_proves_once_for_its_own_request_and_takes_its_code_along() {
     assert_eq!(house.kinds(one.id).await, ["submitted"]);
     house.service.enter(one.id, Proof::Link(&secret), "f").await.unwrap();
     assert!(house.kinds(one.id).await.contains(&"verified".to_owned()));
-    for (proof, form) in [(Proof::Link(&*secret), "g"), (Proof::Code(&house.code(one.id)), "g")] {
+    for (proof, form) in [(Proof::Link(&secret), "g"), (Proof::Code(&house.code(one.id)), "g")] {
         assert_eq!(house.service.enter(one.id, proof, form).await.unwrap_err(), Refusal::NoChallenge);
     }
     assert!(house.service.link_stands(one.id, &secret).await.is_err());
@@ -104,7 +104,7 @@ async fn link_and_code_run_out_after_a_quarter_of_an_hour() {
     let taken = ask(&house, "erase", "ana@example.test").await;
     house.pass(Duration::from_secs(15 * 60));
     let secret = link(&house, taken.id);
-    for proof in [Proof::Link(&*secret), Proof::Code(&house.code(taken.id))] {
+    for proof in [Proof::Link(&secret), Proof::Code(&house.code(taken.id))] {
         assert_eq!(house.service.enter(taken.id, proof, "f").await.unwrap_err(), Refusal::NoChallenge);
     }
     assert!(house.service.link_stands(taken.id, &secret).await.is_err());
@@ -139,6 +139,31 @@ async fn five_wrong_codes_end_it_whoever_types_them() {
     }
     let refused = house.service.enter(taken.id, Proof::Code(&code), "f").await;
     assert_eq!(refused.unwrap_err(), Refusal::NoChallenge);
+}
+
+#[tokio::test]
+async fn guesses_that_are_made_at_once_on_two_nodes_are_five_as_well() {
+    let house = House::new().await;
+    let taken = ask(&house, "erase", "ana@example.test").await;
+    let (code, another) = (house.code(taken.id), house.another());
+    let guesses = (0..40).map(|n: u32| {
+        let guess = format!("{n:08}");
+        let service = if n.is_multiple_of(2) { house.service.clone() } else { another.clone() };
+        tokio::spawn(async move { service.enter(taken.id, Proof::Code(&guess), &guess).await })
+    });
+    let mut wrong = 0;
+    for guess in guesses.collect::<Vec<_>>() {
+        match guess.await.unwrap() {
+            Err(Refusal::WrongCode { .. }) => wrong += 1,
+            Err(Refusal::NoChallenge | Refusal::Stale) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(wrong, 5);
+    assert_eq!(
+        house.service.enter(taken.id, Proof::Code(&code), "f").await.unwrap_err(),
+        Refusal::NoChallenge
+    );
 }
 
 #[tokio::test]

@@ -46,11 +46,30 @@ pub(super) fn page(visit: &Visit, title: &str, content: &Markup) -> Markup {
                     }
                 }
                 main id="content" tabindex="-1" { (content) }
-                @if !visit.contact().is_empty() {
-                    footer { p { (visit.contact()) } }
+                @if let Some(contact) = &portal.contact {
+                    footer { p { (written_to(visit, contact)) } }
                 }
             }
         }
+    }
+}
+
+/// Where questions go, to be pressed where that is an address.
+fn written_to(visit: &Visit, contact: &str) -> Markup {
+    let text = visit.say("contact");
+    let (before, after) = text.split_once("{contact}").unwrap_or((text, ""));
+    let mail =
+        contact.contains('@') && contact.chars().all(|c| c.is_ascii_alphanumeric() || "@.+-_".contains(c));
+    html! {
+        (before)
+        @if mail {
+            a href={ "mailto:" (contact) } { (contact) }
+        } @else if contact.starts_with("https://") {
+            a href=(contact) { (contact) }
+        } @else {
+            (contact)
+        }
+        (after)
     }
 }
 

@@ -39,10 +39,9 @@ fn every_text_is_used_and_every_text_that_is_used_is_there() {
             source.push_str(&std::fs::read_to_string(path).unwrap());
         }
     }
-    let literals: BTreeSet<&str> = source.split('"').skip(1).step_by(2).collect();
     for key in ENGLISH.keys() {
         let of_family = FAMILIES.iter().any(|family| key.starts_with(family));
-        assert!(of_family || literals.contains(key), "`{key}` is said nowhere");
+        assert!(of_family || source.contains(&format!("\"{key}\"")), "`{key}` is said nowhere");
     }
     for call in [".say(\"", ".fill(\""] {
         for part in source.split(call).skip(1) {
