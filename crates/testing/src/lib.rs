@@ -5,6 +5,7 @@ pub mod browser;
 pub mod clock;
 pub mod leash;
 pub mod mail;
+pub mod mariadb;
 pub mod port;
 pub mod postgres;
 pub mod process;

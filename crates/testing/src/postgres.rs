@@ -39,7 +39,7 @@ impl fmt::Display for Unavailable {
 impl std::error::Error for Unavailable {}
 
 impl Unavailable {
-    fn because(reason: impl fmt::Display) -> Unavailable {
+    pub(crate) fn because(reason: impl fmt::Display) -> Unavailable {
         Unavailable(reason.to_string())
     }
 }

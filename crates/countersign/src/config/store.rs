@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::Folder;
 use super::section::Section;
-use super::sources::{Secret, url};
+use super::sources::{Secret, postgres_url};
 
 /// Where our own state is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,7 +102,7 @@ fn embedded(
 }
 
 fn shared(section: &mut Section<'_>, folder: Folder<'_>) -> Option<Store> {
-    let url = url(section, folder);
+    let url = postgres_url(section, folder);
     let data = section.text("data").map_or_else(|| "data".to_owned(), |data| data.value);
     let pool = section.number("pool", 2..=1_000).unwrap_or(16);
     let statement_timeout_ms = section.number("statement_timeout_ms", 100..=600_000).unwrap_or(15_000);

@@ -128,6 +128,11 @@ fn sources_are_read_by_kind_and_in_the_order_of_their_names() {
         Reach::Postgres { url: Secret::Env("CRM_URL".to_owned()), schemas: vec!["crm".to_owned()] }
     );
     assert_eq!((config.sources[1].name.as_str(), config.sources[1].pace_ms), ("shop", 20));
+    for kind in ["mysql", "mariadb"] {
+        let config = read(&format!("[sources.old]\nkind = \"{kind}\"\nurl_file = \"old.url\"\n{MAIL}"));
+        let url = Secret::File("/etc/countersign/old.url".into());
+        assert_eq!(config.sources[0].reach, Reach::Mysql { url, schemas: vec![] });
+    }
 }
 
 #[test]
@@ -165,7 +170,7 @@ fn a_word_that_is_not_known_is_answered_with_those_that_are() {
        |          ^^^^^^ did you mean `json`?
       × line 4: `kind` knows no `oracle`
      4 | kind = "oracle"
-       |        ^^^^^^^^ known here: `sqlite`, `postgres`
+       |        ^^^^^^^^ known here: `sqlite`, `postgres`, `mysql`, `mariadb`
     "#);
 }
 
