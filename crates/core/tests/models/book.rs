@@ -89,11 +89,6 @@ impl<A: Copy + Ord, V: Copy> Book<A, V> {
         };
         look(&state)
     }
-
-    /// How many states of a request turned up.
-    pub(crate) fn pages(&self) -> usize {
-        self.kept.read().unwrap_or_else(PoisonError::into_inner).pages.len()
-    }
 }
 
 /// The one moment of the models.
