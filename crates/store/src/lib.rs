@@ -57,5 +57,5 @@ mod fault;
 mod postgres;
 mod sqlite;
 
-pub use postgres::PostgresStore;
+pub use postgres::{PostgresOpenError, PostgresOptions, PostgresStore, PostgresTls};
 pub use sqlite::{Clock, OpenError, SqliteStore};

@@ -64,15 +64,3 @@ impl Pool {
         Ok(Client { object: Some(object) })
     }
 }
-
-impl super::PostgresStore {
-    #[doc(hidden)]
-    pub async fn trial(url: &str, size: usize) -> Result<Self, Box<dyn std::error::Error>> {
-        let pool = Pool::plain(url, size).map_err(StoreError::from)?;
-        let client = pool.get().await.map_err(StoreError::from)?;
-        client.batch_execute(include_str!("../../migrations/postgres/0001_first.sql")).await?;
-        client.release();
-        let sequencer = std::sync::Arc::new(super::Sequencer::stub(pool.clone()));
-        Ok(Self { pool, clock: super::StoreClock::new(), sequencer, read_only: false })
-    }
-}

@@ -9,6 +9,9 @@ mod list;
 mod load;
 mod lock;
 mod log;
+mod migrate;
+mod open;
+mod options;
 mod record;
 mod request;
 mod retry;
@@ -32,6 +35,8 @@ use tokio::sync::watch;
 use self::clock::StoreClock;
 use self::connect::{Client, Pool};
 use self::load::{For, Look};
+pub use self::open::PostgresOpenError;
+pub use self::options::{PostgresOptions, PostgresTls};
 use self::retry::Tries;
 use self::sequencer::Sequencer;
 use self::statement::{Flight, Statement, ask};
@@ -75,6 +80,31 @@ macro_rules! on_one {
 }
 
 impl PostgresStore {
+    /// Opens the store, makes its tables if there are none, and brings its schema forward. Any number of nodes may do so
+    /// at once. It is asked for within a runtime, on which it goes on working until it is dropped.
+    ///
+    /// # Errors
+    /// When no server that takes writes can be reached, when its schema is not for this version, when a setting that
+    /// durability rests on does not hold, when the ledger's right edge does not give its root.
+    pub async fn open(options: PostgresOptions) -> Result<Self, PostgresOpenError> {
+        let pool = Pool::plain(&options.url, options.connections)?;
+        let client = pool.get().await?;
+        if options.read_only {
+            match migrate::version(&client).await? {
+                0 => return Err(PostgresOpenError::NotAStore),
+                found if found < migrate::LATEST => {
+                    return Err(PostgresOpenError::OlderSchema { found, known: migrate::LATEST });
+                }
+                _ => {}
+            }
+        } else {
+            migrate::migrate(&client).await?;
+        }
+        client.release();
+        let sequencer = Arc::new(Sequencer::stub(pool.clone()));
+        Ok(Self { pool, clock: StoreClock::new(), sequencer, read_only: options.read_only })
+    }
+
     fn writing(&self) -> Result<(), StoreError> {
         if self.read_only {
             Err(StoreError::Unavailable("it was opened for reading only".to_owned()))

@@ -127,11 +127,6 @@ impl Statement {
     pub(super) fn text(&self) -> &str {
         &self.text
     }
-
-    #[cfg(test)]
-    pub(super) fn values(&self) -> &[Value] {
-        &self.values
-    }
 }
 
 /// Statements that are sent together, and answered together.

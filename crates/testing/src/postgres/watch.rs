@@ -14,7 +14,7 @@ cd "$1" || exit 1
 remove() { cd /; rm -rf "$1"; exit; }
 "$4" -D data -U "$3" -A trust -E UTF8 --locale=C --no-sync >log 2>&1 || { touch failed; cat >/dev/null; remove "$1"; }
 { sh -c 'echo $$ >server; exec "$0" "$@"' "$5" -D data -p "$2" -k "$1" -c listen_addresses=127.0.0.1 -c fsync=off \
-    -c synchronous_commit=off -c full_page_writes=off -c max_connections=200 -c shared_buffers=32MB \
+    -c full_page_writes=off -c max_connections=200 -c shared_buffers=32MB \
     -c log_min_messages=warning </dev/null >>log 2>&1; touch failed; } &
 waiter=$!
 cat >/dev/null

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use countersign_service::ports::store::Store;
-use countersign_store::PostgresStore;
 use countersign_store::conformance::{Trial, exercise};
+use countersign_store::{PostgresOptions, PostgresStore};
 use countersign_testing::postgres::database_or_skip;
 
 /// A store in a database of its own, on the one server of this test. Time passes by itself there.
@@ -31,7 +31,7 @@ async fn it_keeps_every_rule_of_a_store() {
     }
     exercise(async || {
         let database = database_or_skip().unwrap();
-        Shared(Arc::new(PostgresStore::trial(&database.url(), 8).await.unwrap()))
+        Shared(Arc::new(PostgresStore::open(PostgresOptions::new(database.url())).await.unwrap()))
     })
     .await;
 }

@@ -1,0 +1,119 @@
+//! From every earlier version to this one, from several nodes at once, and not from a later one.
+#![allow(clippy::unwrap_used)]
+
+use countersign_testing::postgres::{Database, database_or_skip};
+use futures::future::join_all;
+use tokio_postgres::NoTls;
+
+use super::*;
+
+async fn connect(database: &Database<'_>) -> Client {
+    let (client, connection) = tokio_postgres::connect(&database.url(), NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client
+}
+
+/// Every column, constraint and index.
+fn schema(database: &Database<'_>) -> String {
+    database
+        .run(
+            "select table_name || ' ' || column_name || ' ' || data_type || ' ' || is_nullable || ' ' || \
+               coalesce(column_default, '') from information_schema.columns where table_schema = 'public' \
+             union all select conrelid::regclass || ' ' || pg_get_constraintdef(oid) from pg_constraint \
+               where connamespace = 'public'::regnamespace \
+             union all select indexdef from pg_indexes where schemaname = 'public' order by 1",
+        )
+        .unwrap()
+}
+
+#[tokio::test]
+async fn every_earlier_version_comes_to_the_same_schema() {
+    let Some(fresh) = database_or_skip() else { return };
+    migrate(&connect(&fresh).await).await.unwrap();
+    for earlier in 0..=LATEST {
+        let database = database_or_skip().unwrap();
+        let db = connect(&database).await;
+        migrate_to(&db, earlier).await.unwrap();
+        assert_eq!(version(&db).await.unwrap(), earlier);
+        migrate(&db).await.unwrap();
+        assert_eq!(version(&db).await.unwrap(), LATEST);
+        assert_eq!(schema(&database), schema(&fresh), "from version {earlier}");
+        migrate(&db).await.unwrap();
+        assert_eq!(schema(&database), schema(&fresh), "a second time");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_nodes_may_start_on_an_empty_database_at_once() {
+    for _ in 0..5 {
+        let Some(database) = database_or_skip() else { return };
+        let nodes = join_all((0..8).map(|_| connect(&database))).await;
+        for outcome in join_all(nodes.iter().map(migrate)).await {
+            outcome.unwrap();
+        }
+        let ran = database.run("select version from schema_version order by 1").unwrap();
+        assert_eq!(ran.lines().count() as u64, LATEST + 1);
+    }
+}
+
+#[tokio::test]
+async fn a_newer_schema_is_refused_with_both_numbers_unless_it_says_that_this_version_can_work_with_it() {
+    let Some(database) = database_or_skip() else { return };
+    let db = connect(&database).await;
+    migrate(&db).await.unwrap();
+    let later = |version: u64, oldest: u64| {
+        database.run(&format!("insert into schema_version values ({version}, 'later', {oldest}, 0)")).unwrap()
+    };
+    later(LATEST + 1, LATEST);
+    migrate(&db).await.unwrap();
+    assert_eq!(version(&db).await.unwrap(), LATEST + 1);
+    later(LATEST + 2, LATEST + 1);
+    let message = migrate(&db).await.unwrap_err().to_string();
+    assert!(message.contains(&format!("version {}", LATEST + 2)), "{message}");
+    assert!(message.contains(&format!("only {LATEST}")), "{message}");
+}
+
+#[tokio::test]
+async fn a_database_of_somebody_else_is_left_alone() {
+    for theirs in [
+        "create table customer (id int)",
+        "create table schema_version (installed_rank int, version text)",
+        "create table schema_version (version bigint, name text); insert into schema_version values (0, 'theirs')",
+        "create table schema_version (version bigint, name text)",
+    ] {
+        let Some(database) = database_or_skip() else { return };
+        database.run(theirs).unwrap();
+        let before = schema(&database);
+        let outcome = migrate(&connect(&database).await).await;
+        assert!(matches!(outcome, Err(PostgresOpenError::NotAStore)), "{theirs}: {outcome:?}");
+        assert_eq!(schema(&database), before);
+    }
+}
+
+#[tokio::test]
+async fn a_role_that_may_not_change_the_schema_is_told_who_may() {
+    let Some(database) = database_or_skip() else { return };
+    let role = format!("daily_{}", database.name());
+    database.run(&format!("create role {role}; grant usage on schema public to {role}")).unwrap();
+    let daily = connect(&database).await;
+    daily.batch_execute(&format!("set role {role}")).await.unwrap();
+    let message = migrate(&daily).await.unwrap_err().to_string();
+    assert!(message.contains("the role that owns the schema"), "{message}");
+    migrate(&connect(&database).await).await.unwrap();
+    database.run(&format!("grant select on all tables in schema public to {role}")).unwrap();
+    migrate(&daily).await.unwrap();
+}
+
+#[tokio::test]
+async fn states_in_the_schema_are_those_of_the_port() {
+    use countersign_service::ports::store::Status;
+    let Some(database) = database_or_skip() else { return };
+    migrate(&connect(&database).await).await.unwrap();
+    for (place, status) in Status::ALL.into_iter().map(Status::name).chain(["done"]).enumerate() {
+        let kept = database.run(&format!(
+            "insert into request values (decode(lpad(to_hex({place}), 32, '0'), 'hex'), 1, '{status}', 'erase', 'api', \
+             0, null, null, null, 0)"
+        ));
+        assert_eq!(kept.is_ok(), status != "done", "{status}");
+    }
+}
