@@ -8,6 +8,7 @@ mod erase;
 mod export;
 mod pool;
 mod receipt;
+mod roots;
 
 use std::time::Duration;
 
@@ -249,6 +250,10 @@ impl Source for PostgresSource {
     async fn look(&self, map: &DataMap, roots: &[RootKey]) -> Result<Vec<Match>, SourceError> {
         let starts = self.starts(map, roots)?;
         self.matches(map, |it, root| it.look(root, &starts)).await
+    }
+
+    async fn roots(&self, map: &DataMap, out: mpsc::Sender<Vec<RootKey>>) -> Result<(), SourceError> {
+        self.every_root(map, &out).await
     }
 
     async fn survey(&self, map: &DataMap, target: &Target) -> Result<SourcePlan, SourceError> {

@@ -7,6 +7,7 @@ pub(crate) mod dialect;
 mod erase;
 mod export;
 mod receipt;
+mod roots;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -278,6 +279,11 @@ impl Source for SqliteSource {
             inner.matches(connection, &map, |it, root| it.look(root, &starts))
         })
         .await
+    }
+
+    async fn roots(&self, map: &DataMap, out: mpsc::Sender<Vec<RootKey>>) -> Result<(), SourceError> {
+        let map = map.clone();
+        self.reading(move |inner, connection| inner.roots(connection, &map, &out)).await
     }
 
     async fn survey(&self, map: &DataMap, target: &Target) -> Result<SourcePlan, SourceError> {

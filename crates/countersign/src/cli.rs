@@ -51,6 +51,11 @@ enum Command {
     /// Propose a data map, or check one against its source
     #[command(subcommand)]
     Source(command::source::Source),
+    /// Move the store into PostgreSQL, for many nodes
+    #[command(subcommand)]
+    Store(command::store::Store),
+    /// Look in a source that was restored from a backup for people who were erased since, and ask to erase them again
+    RestoreCheck(command::restore_check::RestoreCheck),
     /// Export the ledger, verify an export, make proofs
     #[command(subcommand)]
     Ledger(command::ledger::Ledger),
@@ -90,6 +95,8 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Token(it) => it.run(&context),
         Command::Policy(it) => it.run(&context),
         Command::Source(it) => it.run(&context),
+        Command::Store(it) => it.run(&context),
+        Command::RestoreCheck(it) => it.run(&context),
         Command::Doctor(it) => it.run(&context),
         Command::Ledger(it) => it.run(&context),
         Command::Completions { shell } => {

@@ -1,6 +1,7 @@
 //! Plugs store, sources, inboxes and packager into the service, as the configuration says. Decides nothing.
 
 pub(crate) mod sources;
+pub(crate) mod store;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,8 +9,8 @@ use std::time::Duration;
 use anyhow::Context;
 use countersign_notify::{Email, EmailConfig, Inbox, email};
 use countersign_service::ports::notifier::Notifier;
+use countersign_service::ports::store::Store;
 use countersign_service::{Parts, Service};
-use countersign_store::SqliteStore;
 
 use crate::config::{Config, Mail, SmtpTls};
 use crate::installation::{SystemChance, clock, keys, private_folder};
@@ -17,19 +18,41 @@ use crate::installation::{SystemChance, clock, keys, private_folder};
 /// How long one mail may take in all.
 const MAIL_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The service over this node's store, which nobody else may have open for writing.
+/// The service over this node's store. A store in a file nobody else may have open for writing; one in a database is
+/// shared with the other nodes.
 ///
 /// # Errors
 /// Whatever of it cannot be opened, and why.
-pub(crate) fn service(config: &Config) -> anyhow::Result<Arc<Service>> {
-    let data = config.store.path.parent().context("the store's path names no file")?;
-    private_folder(data)?;
-    let scratch = data.join("scratch");
+pub(crate) async fn service(config: &Config) -> anyhow::Result<Arc<Service>> {
+    let store = store::open(config).await?;
+    over(config, store)
+}
+
+/// The service of an installation that has begun, with the keys that it was begun with.
+///
+/// # Errors
+/// As [`service`]; when nothing has begun, or this node has other keys.
+pub(crate) async fn begun(config: &Config) -> anyhow::Result<Arc<Service>> {
+    let service = service(config).await?;
+    if !service.has_begun().await? {
+        anyhow::bail!(
+            "this installation has not begun: enter its first people and settings with `countersign init`"
+        );
+    }
+    service.hold_to_keys().await?;
+    Ok(service)
+}
+
+/// The service over a store that is open.
+///
+/// # Errors
+/// Whatever else cannot be opened, and why.
+pub(crate) fn over(config: &Config, store: Arc<dyn Store>) -> anyhow::Result<Arc<Service>> {
+    let scratch = config.store.data().context("the store's path names no file")?.join("scratch");
     private_folder(&scratch)?;
     let loaded = keys::load(&config.keys.directory)?;
-    let store = SqliteStore::open(&config.store.path, clock())?;
     let parts = Parts {
-        store: Arc::new(store),
+        store,
         sources: sources::all(&config.sources)?,
         notifier: notifier(&config.mail)?,
         packager: sources::packager(),
@@ -39,7 +62,7 @@ pub(crate) fn service(config: &Config) -> anyhow::Result<Arc<Service>> {
         ledger: loaded.ledger,
         scratch,
     };
-    Ok(Arc::new(Service::new(parts)))
+    Ok(Arc::new(Service::new(parts).with_lease_ms(config.work.lease_ms)))
 }
 
 fn notifier(mail: &Mail) -> anyhow::Result<Arc<dyn Notifier>> {

@@ -19,6 +19,9 @@ use crate::requests::first_look::FirstLooks;
 use crate::seal::DataKey;
 use crate::settings::{Bundle, Settings};
 
+/// How long a claimed job stays with its node without being renewed, if nobody says otherwise.
+const LEASE_MS: i64 = 30_000;
+
 /// What the attic plugs in.
 pub struct Parts {
     /// Our state.
@@ -54,6 +57,7 @@ pub struct Service {
     pub(crate) scratch: PathBuf,
     pub(crate) first_looks: FirstLooks,
     pub(crate) signing: tokio::sync::Mutex<()>,
+    pub(crate) lease_ms: i64,
     active: RwLock<Option<Arc<Settings>>>,
 }
 
@@ -73,8 +77,15 @@ impl Service {
             scratch,
             first_looks: FirstLooks::default(),
             signing: tokio::sync::Mutex::default(),
+            lease_ms: LEASE_MS,
             active: RwLock::default(),
         }
+    }
+
+    /// The same, with another time that a claimed job stays with its node without being renewed.
+    #[must_use]
+    pub fn with_lease_ms(self, lease_ms: i64) -> Self {
+        Self { lease_ms, ..self }
     }
 
     /// The store, for doors that serve tiles and checkpoints as they are.

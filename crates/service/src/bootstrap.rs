@@ -6,6 +6,7 @@ use countersign_core::id::PersonId;
 
 use crate::app::Service;
 use crate::caller::Role;
+use crate::fit;
 use crate::govern;
 use crate::jobs::schedule;
 use crate::person::{Entry, Person};
@@ -110,6 +111,7 @@ impl Service {
             }
             let mut change: Change = govern::enter(&settings, &bundle, loaded, author)?;
             change.records.push(record::put(KIND, "done", &loaded.now, Vec::new(), Some(0))?);
+            change.records.push(fit::put(&keys)?);
             for person in &persons {
                 change.records.push(person.put(&keys, &*chance, Some(0))?);
                 let added = Entry::new(loaded.now, person.id, "added", None, author);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use countersign_core::id::{PersonId, RequestId};
 use countersign_core::request::State;
@@ -19,6 +20,9 @@ use crate::refusal::Refusal;
 use crate::requests::facts::World;
 use crate::requests::judge;
 use crate::settings::{Bundle, Settings, difference};
+
+/// How long a store may take to say that it is there.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(3);
 
 /// What entering settings did, or would do.
 #[derive(Clone, Debug)]
@@ -169,8 +173,21 @@ impl Service {
             .collect())
     }
 
-    /// Whether this node can judge.
+    /// Whether this node can judge, and store what it judged.
+    ///
+    /// # Errors
+    /// `NotReady` with the reason, also when the store does not answer within [`ANSWERS_WITHIN`].
     pub async fn ready(&self) -> Result<Ready, Refusal> {
+        let looked = async {
+            // What the store says of itself names no value and no address.
+            self.store.ready().await.map_err(|why| Refusal::NotReady(why.to_string()))?;
+            self.look_at_readiness().await
+        };
+        let silent = |_| Refusal::NotReady("the store does not answer".to_owned());
+        tokio::time::timeout(ANSWERS_WITHIN, looked).await.map_err(silent)?
+    }
+
+    async fn look_at_readiness(&self) -> Result<Ready, Refusal> {
         let settings = self.reload().await?;
         let (ledger_size, _) = self.store.head().await?;
         let checkpoint_size = self.store.checkpoint(None).await?.map_or(0, |(size, _)| size);

@@ -90,6 +90,9 @@ pub enum Refusal {
     /// The store did not take it.
     #[error("the store is not available now")]
     Unavailable,
+    /// This node can not judge, or not store what it judges: why, without a value.
+    #[error("{0}")]
+    NotReady(String),
 }
 
 impl Refusal {
@@ -115,7 +118,7 @@ impl Refusal {
             Refusal::Again | Refusal::NoSettings | Refusal::Source(_) | Refusal::Unavailable => {
                 Sort::Unavailable
             }
-            Refusal::Damaged(_) => Sort::Unavailable,
+            Refusal::Damaged(_) | Refusal::NotReady(_) => Sort::Unavailable,
         }
     }
 
@@ -136,6 +139,7 @@ impl Refusal {
             Refusal::Stale => "stale",
             Refusal::Standing(_) => "conflict",
             Refusal::Again | Refusal::Unavailable => "unavailable",
+            Refusal::NotReady(_) => "not_ready",
             Refusal::NoSettings => "no_settings",
             Refusal::Source(_) => "source_unavailable",
             Refusal::Damaged(_) => "damaged",

@@ -54,8 +54,10 @@
 
 pub mod conformance;
 mod fault;
+mod moving;
 mod postgres;
 mod sqlite;
 
+pub use moving::{MoveError, Moved, move_store};
 pub use postgres::{PostgresOpenError, PostgresOptions, PostgresStore, PostgresTls};
 pub use sqlite::{Clock, OpenError, SqliteStore};

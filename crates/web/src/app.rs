@@ -17,6 +17,8 @@ pub struct WebOptions {
     pub timeout: Duration,
     /// How long a connection may take to send the head of a call.
     pub head_timeout: Duration,
+    /// How long a server that stops goes on answering while `/readyz` says that it stops.
+    pub pause: Duration,
     /// How long open calls are waited for when the server stops.
     pub drain: Duration,
     /// How many connections are open at once; others wait to be accepted.
@@ -34,6 +36,7 @@ impl Default for WebOptions {
             settings_max: 5 * 1024 * 1024,
             timeout: Duration::from_secs(30),
             head_timeout: Duration::from_secs(10),
+            pause: Duration::ZERO,
             drain: Duration::from_secs(10),
             connections: 4096,
             feeds: 256,

@@ -4,7 +4,12 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
 use axum::{Extension, Router};
+use http::HeaderValue;
+use http::header::CONNECTION;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -21,12 +26,15 @@ const HEADERS_MAX: usize = 64;
 /// How long to wait after the machine refused a connection: out of file descriptors, mostly.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// How long a connection may still send a call that was on its way when the door closed.
+const LAST_WORDS: Duration = Duration::from_millis(200);
+
 /// Tells a call that lasts that the server is about to stop.
 #[derive(Clone)]
 pub(crate) struct Closing(pub(crate) watch::Receiver<bool>);
 
-/// Serves until `shutdown` is ready; then takes no more connections, ends feeds, and waits for open calls as long as
-/// `options.drain`.
+/// Serves until `shutdown` is ready. Then `/readyz` says so and feeds end, while all is answered for as long as
+/// `options.pause`; then no more connections are taken, and open calls are waited for as long as `options.drain`.
 ///
 /// # Errors
 /// None of a single connection; these end alone.
@@ -37,10 +45,18 @@ pub async fn serve(
     shutdown: impl Future<Output = ()> + Send,
 ) -> io::Result<()> {
     let (close, closing) = watch::channel(false);
-    let router = router.layer(Extension(Closing(closing.clone())));
+    let (shut, shutting) = watch::channel(false);
+    let leaving = Closing(closing);
+    let router = router.layer(from_fn_with_state(leaving.clone(), hang_up)).layer(Extension(leaving));
     let room = Arc::new(Semaphore::new(options.connections));
     let mut open = JoinSet::new();
-    tokio::pin!(shutdown);
+    let stopped = async {
+        shutdown.await;
+        // Receivers are in the router, which stands until the end.
+        let _ = close.send(true);
+        tokio::time::sleep(options.pause).await;
+    };
+    tokio::pin!(stopped);
     loop {
         let accept = async {
             // The semaphore is never closed.
@@ -48,11 +64,11 @@ pub async fn serve(
             listener.accept().await.map(|(stream, _)| (stream, place))
         };
         tokio::select! {
-            () = &mut shutdown => break,
+            () = &mut stopped => break,
             Some(_) = open.join_next() => {}
             accepted = accept => match accepted {
                 Ok((stream, place)) => {
-                    let call = connection(stream, router.clone(), options.head_timeout, closing.clone());
+                    let call = connection(stream, router.clone(), options.head_timeout, shutting.clone());
                     open.spawn(async move { call.await; drop(place) });
                 }
                 Err(error) if is_of_connection(&error) => {}
@@ -63,9 +79,18 @@ pub async fn serve(
             },
         }
     }
+    // Whoever was let in by the machine already is answered; who comes after finds the door closed, and nothing done.
+    let listener = listener.into_std()?;
+    while let Ok((stream, _)) = listener.accept() {
+        if stream.set_nonblocking(true).is_ok()
+            && let Ok(stream) = TcpStream::from_std(stream)
+        {
+            open.spawn(connection(stream, router.clone(), options.head_timeout, shutting.clone()));
+        }
+    }
     drop(listener);
     // Receivers are gone only when no connection is left to be told.
-    let _ = close.send(true);
+    let _ = shut.send(true);
     let drained = async { while open.join_next().await.is_some() {} };
     if tokio::time::timeout(options.drain, drained).await.is_err() {
         tracing::warn!(connections = open.len(), "calls were still open and were broken off");
@@ -74,11 +99,20 @@ pub async fn serve(
     Ok(())
 }
 
+/// Ends the connection with this answer once the server is about to stop.
+async fn hang_up(State(Closing(closing)): State<Closing>, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    if *closing.borrow() {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
 async fn connection(
     stream: TcpStream,
     router: Router,
     head_timeout: Duration,
-    mut closing: watch::Receiver<bool>,
+    mut shutting: watch::Receiver<bool>,
 ) {
     // Answers are short: waiting to fill a packet only makes them late. Without it they are late, not wrong.
     let _ = stream.set_nodelay(true);
@@ -91,7 +125,11 @@ async fn connection(
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => Some(ended),
-        _ = closing.wait_for(|closing| *closing) => None,
+        // A call that is on its way is let in; its answer is the last of this connection.
+        () = async {
+            let _ = shutting.wait_for(|shut| *shut).await;
+            tokio::time::sleep(LAST_WORDS).await;
+        } => None,
     };
     let ended = match ended {
         Some(ended) => ended,

@@ -8,6 +8,8 @@ use super::reach::Start;
 use crate::catalog::{Column, Kind};
 use crate::sql::{Param, Sql, quote};
 
+/// Root keys that are sent in one go.
+pub(crate) const BATCH: usize = 500;
 /// The most rows that a resolution returns.
 pub(crate) const MOST_MATCHES: usize = 100;
 
@@ -66,6 +68,26 @@ impl<'a> Footprint<'a> {
         sql.push(" WHERE ");
         self.keyed(node, root, "x", &mine, &mut sql);
         Some(sql)
+    }
+
+    /// Reads the keys of all rows of a root; [`Footprint::key_of`] takes each.
+    pub(crate) fn roots(&self, root: &Root) -> Option<Sql> {
+        let table = self.catalog.tables.get(&root.table)?;
+        let texts: Option<Vec<String>> = root
+            .key
+            .iter()
+            .map(|name| Some(self.dialect.text(&format!("x.{}", quote(name)), table.column(name)?)))
+            .collect();
+        let mut sql = Sql::new(self.dialect);
+        sql.push(&format!("SELECT {} FROM {} AS x", texts?.join(", "), table.quoted));
+        Some(sql)
+    }
+
+    /// The key of a row that [`Footprint::roots`] read; none if a part of it is NULL.
+    pub(crate) fn key_of(&self, root: &Root, row: Vec<Option<String>>) -> Option<RootKey> {
+        let key: Option<Vec<String>> = row.into_iter().collect();
+        let key = serde_json::to_string(&key?).ok()?;
+        Some(RootKey { source: self.map.source.clone(), table: root.table.clone(), key })
     }
 
     /// Key, identities, attributes: as texts.

@@ -41,7 +41,12 @@ pub(super) async fn lines(client: &impl GenericClient, sql: &Sql) -> Result<Vec<
 /// Rows of texts.
 pub(super) async fn texts(client: &impl GenericClient, sql: &Sql) -> Result<Vec<Vec<Option<String>>>, Error> {
     let rows = client.query(&sql.text, &values(sql)).await?;
-    Ok(rows.iter().map(|row| (0..row.len()).map(|at| text(row, at)).collect()).collect())
+    Ok(rows.iter().map(row_texts).collect())
+}
+
+/// A row's cells as texts.
+pub(super) fn row_texts(row: &Row) -> Vec<Option<String>> {
+    (0..row.len()).map(|at| text(row, at)).collect()
 }
 
 fn whole(row: &Row, at: usize) -> Option<i64> {

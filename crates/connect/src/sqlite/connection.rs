@@ -74,23 +74,28 @@ pub(super) fn lines(connection: &Connection, sql: &Sql) -> rusqlite::Result<Vec<
 /// Rows of texts.
 pub(super) fn texts(connection: &Connection, sql: &Sql) -> rusqlite::Result<Vec<Vec<Option<String>>>> {
     let mut statement = connection.prepare(&sql.text)?;
-    let columns = statement.column_count();
     let mut rows = statement.query(rusqlite::params_from_iter(&sql.params))?;
     let mut all = vec![];
     while let Some(row) = rows.next()? {
-        let mut one = vec![];
-        for i in 0..columns {
-            one.push(match row.get_ref(i)? {
+        all.push(row_texts(row)?);
+    }
+    Ok(all)
+}
+
+/// A row's cells as texts.
+pub(super) fn row_texts(row: &rusqlite::Row<'_>) -> rusqlite::Result<Vec<Option<String>>> {
+    let cells = 0..row.as_ref().column_count();
+    cells
+        .map(|i| {
+            Ok(match row.get_ref(i)? {
                 ValueRef::Null => None,
                 ValueRef::Text(text) => Some(String::from_utf8_lossy(text).into_owned()),
                 ValueRef::Integer(number) => Some(number.to_string()),
                 ValueRef::Real(number) => Some(number.to_string()),
                 ValueRef::Blob(bytes) => Some(format!("x'{}'", hex::encode_upper(bytes))),
-            });
-        }
-        all.push(one);
-    }
-    Ok(all)
+            })
+        })
+        .collect()
 }
 
 /// A cell on its way into an export.

@@ -33,6 +33,7 @@ macro_rules! on_each_engine {
 on_each_engine! {
     the_map_fits_and_unindexed_paths_are_named
     identities_lead_to_root_rows
+    every_root_row_is_listed_by_the_key_that_a_look_gives_it
     the_plan_counts_each_row_once
     an_erasure_takes_the_subjects_rows_and_nobody_elses
     rows_of_two_owners_go_with_the_last

@@ -37,6 +37,25 @@ pub async fn identities_lead_to_root_rows(given: Given) {
     assert_eq!(looked.iter().map(|it| &it.root).collect::<Vec<_>>(), [&root(BEN)]);
 }
 
+pub async fn every_root_row_is_listed_by_the_key_that_a_look_gives_it(given: Given) {
+    let (out, mut listed) = tokio::sync::mpsc::channel(1);
+    let listing = given.source.roots(&given.map, out);
+    let gathering = async {
+        let mut all = vec![];
+        while let Some(batch) = listed.recv().await {
+            all.extend(batch);
+        }
+        all
+    };
+    let (ended, mut all) = tokio::join!(listing, gathering);
+    ended.unwrap();
+    assert_eq!(all.len() as i64, given.number("SELECT count(*) FROM customer"));
+    let looked = given.source.look(&given.map, &all).await.unwrap();
+    let mut looked: Vec<_> = looked.into_iter().map(|it| it.root).collect();
+    (all.sort(), looked.sort());
+    assert_eq!(looked, all);
+}
+
 pub async fn the_plan_counts_each_row_once(given: Given) {
     let plan = given.plan(&subject(ANA)).await;
     let expected = [

@@ -4,7 +4,6 @@ use std::net::TcpListener;
 
 use clap::Args;
 use countersign_service::ports::source::Severity;
-use countersign_service::ports::store::Store;
 use countersign_service::settings::{Bundle, Settings};
 use serde_json::json;
 
@@ -12,8 +11,8 @@ use super::serve::runtime;
 use crate::cli::Context;
 use crate::config::{self, Config};
 use crate::exit::Said;
-use crate::installation::{keys, read_only};
-use crate::wiring::sources;
+use crate::installation::keys;
+use crate::wiring::{sources, store};
 
 /// Look whether this node could serve.
 #[derive(Debug, Args)]
@@ -86,7 +85,7 @@ fn address(config: &Config) -> Result<String, String> {
 }
 
 async fn stored(config: &Config) -> anyhow::Result<(String, Option<Settings>)> {
-    let store = read_only(&config.store.path)?;
+    let store = store::read_only(config).await?;
     let (size, _) = store.head().await?;
     let Some((version, body)) = store.settings(None).await? else {
         anyhow::bail!("it has no settings: begin with `countersign init`");

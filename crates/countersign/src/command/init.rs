@@ -36,11 +36,17 @@ impl Init {
         let config = Config::load(&config::locate(context.config.as_deref()))?;
         let people = people::read_file(&self.people)?;
         let files = apply::read(&self.settings)?;
-        if !keys::exist(&config.keys.directory) {
-            keys::create(&config.keys.directory, &self.origin, &SystemChance)?;
-        }
         let tokens = runtime()?.block_on(async {
-            let service = wiring::service(&config)?;
+            let store = wiring::store::open(&config).await?;
+            // Before keys are made: those of an installation that stands are copied from a node that serves.
+            anyhow::ensure!(
+                store.settings(None).await?.is_none(),
+                "this installation has begun already; bootstrapping works once"
+            );
+            if !keys::exist(&config.keys.directory) {
+                keys::create(&config.keys.directory, &self.origin, &SystemChance)?;
+            }
+            let service = wiring::over(&config, store)?;
             begin(&service, people, files, &self.tokens).await
         })?;
         let vkey = keys::verifier(&config.keys.directory)?.to_string();

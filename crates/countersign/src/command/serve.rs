@@ -15,7 +15,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::cli::Context;
-use crate::config::{self, Config, Log, LogForm};
+use crate::config::{self, Config, Log, LogForm, Store};
 use crate::output::print_line;
 use crate::wiring;
 
@@ -39,14 +39,15 @@ impl Serve {
             let listener =
                 TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
             let address = listener.local_addr()?;
-            let service = wiring::service(&config)?;
-            if !service.has_begun().await? {
-                anyhow::bail!("this installation has not begun: enter its first people and settings with `countersign init`");
-            }
+            let service = wiring::begun(&config).await?;
             let json = context.output.json;
-            until_stopped(service, listener, || {
+            until_stopped(service, listener, stop_pause(&config), || {
                 let url = format!("http://{address}");
-                print_line(&if json { json!({ "listening": url }).to_string() } else { format!("listening on {url}") })
+                print_line(&if json {
+                    json!({ "listening": url }).to_string()
+                } else {
+                    format!("listening on {url}")
+                })
             })
             .await
         })
@@ -58,24 +59,32 @@ pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
 }
 
-/// Serves and works until the process is asked to stop; then ends open calls and running jobs. `ready` is called
-/// once calls are answered.
+/// How long a node that stops goes on answering.
+pub(crate) fn stop_pause(config: &Config) -> Duration {
+    let usual = match config.store {
+        Store::Embedded { .. } => 0,
+        Store::Shared(_) => 3_000,
+    };
+    Duration::from_millis(config.server.stop_pause_ms.unwrap_or(usual))
+}
+
+/// Serves and works until the process is asked to stop; then says so on `/readyz` for as long as `pause`, takes no more
+/// calls, and ends open ones and running jobs. `ready` is called once calls are answered.
 pub(crate) async fn until_stopped(
     service: Arc<Service>,
     listener: TcpListener,
+    pause: Duration,
     ready: impl FnOnce() -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    // When nobody else can hold a lease, those that stand are of a process that died.
-    service.store().release_leases().await?;
     // What a process that died has committed and not signed is not left waiting for the next change.
     if let Err(error) = last_checkpoint(&service).await {
         tracing::warn!("{error:#}");
     }
     let (stop, stopped) = watch::channel(false);
     let working = tokio::spawn(Arc::clone(&service).work(stopped.clone()));
-    let options = WebOptions::default();
+    let options = WebOptions { pause, ..WebOptions::default() };
     let router = countersign_web::router(Arc::clone(&service), options.clone());
     let mut closing = stopped;
     let serving = tokio::spawn(countersign_web::serve(listener, router, options, async move {

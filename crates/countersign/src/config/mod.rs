@@ -12,6 +12,7 @@ mod sources;
 mod store;
 #[cfg(test)]
 mod tests;
+mod work;
 
 use std::path::{Path, PathBuf};
 
@@ -27,7 +28,8 @@ pub(crate) use self::server::Server;
 #[cfg(test)]
 use self::sources::Secret;
 pub(crate) use self::sources::{Reach, Source};
-pub(crate) use self::store::Store;
+pub(crate) use self::store::{Shared, Store, StoreTls};
+pub(crate) use self::work::Work;
 
 /// The name looked for where nobody names another.
 pub(crate) const FILE: &str = "countersign.toml";
@@ -40,6 +42,7 @@ pub(crate) struct Config {
     pub(crate) server: Server,
     pub(crate) store: Store,
     pub(crate) keys: Keys,
+    pub(crate) work: Work,
     /// Sources by name, in the order of their names.
     pub(crate) sources: Vec<Source>,
     pub(crate) mail: Mail,
@@ -111,12 +114,13 @@ impl Config {
             let mut root = Section::root(&table, &notes);
             let server = Server::read(root.section("server"));
             let store = Store::read(root.section("store"), folder);
-            let keys = Keys::read(root.section("keys"), folder, &store);
+            let keys = Keys::read(root.section("keys"), folder, store.as_ref());
+            let work = Work::read(root.section("work"));
             let sources = sources::read(root.section("sources"), folder);
             let mail = Mail::read(root.section("mail"), folder);
             let log = Log::read(root.section("log"));
             root.close();
-            (|| Some(Self { server: server?, store, keys, sources, mail: mail?, log }))()
+            (|| Some(Self { server: server?, store: store?, keys, work, sources, mail: mail?, log }))()
         };
         let mistakes = notes.into_sorted();
         match config {

@@ -117,6 +117,29 @@ impl<'a> Section<'a> {
         self.table.is_some()
     }
 
+    /// Whether a key is written.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.table.is_some_and(|table| table.contains_key(key))
+    }
+
+    /// Where a key's value stands, if it is written; from then on the key is known.
+    pub(super) fn place(&mut self, key: &'static str) -> Option<Range<usize>> {
+        self.take(key).map(|(_, span)| span)
+    }
+
+    /// Yes or no, if the key is there.
+    pub(super) fn truth(&mut self, key: &'static str) -> Option<bool> {
+        let (value, span) = self.take(key)?;
+        match value {
+            DeValue::Boolean(truth) => Some(*truth),
+            other => {
+                let what = format!("`{key}` must be true or false, not {}", kind(other));
+                self.note(span, what, "write it without quotes");
+                None
+            }
+        }
+    }
+
     /// A text, if the key is there.
     pub(super) fn text(&mut self, key: &'static str) -> Option<Located<String>> {
         let (value, span) = self.take(key)?;
@@ -160,8 +183,7 @@ impl<'a> Section<'a> {
 
     /// A text that must be there.
     pub(super) fn required(&mut self, key: &'static str, example: &str) -> Option<Located<String>> {
-        let missing = !self.table.is_some_and(|table| table.contains_key(key));
-        if missing {
+        if !self.has(key) {
             let title = self.title();
             self.note(
                 self.span(),

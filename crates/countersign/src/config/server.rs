@@ -11,6 +11,11 @@ pub(crate) struct Server {
     pub(crate) listen: SocketAddr,
     /// The address that people reach it by, for links in messages; else made of `listen`.
     pub(crate) public_url: Option<String>,
+    /// What this node is called among its like, where several share a store; else made of the machine's name.
+    pub(crate) name: Option<String>,
+    /// How long a node that stops goes on answering while `/readyz` says that it stops, so that whoever spreads the
+    /// calls sends them elsewhere. Else none for a store in a file, three seconds for one that is shared.
+    pub(crate) stop_pause_ms: Option<u64>,
 }
 
 impl Server {
@@ -37,7 +42,17 @@ impl Server {
             }
             fits.then(|| written.value.trim_end_matches('/').to_owned())
         });
+        let name = section.text("name").and_then(|written| {
+            let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+            let fits = written.value.len() <= 64 && written.value.chars().all(plain);
+            if !fits {
+                let advice = "at most 64 of a-z, A-Z, 0-9, `-`, `_` and `.`";
+                section.note(written.span.clone(), "a node cannot have this `name`", advice);
+            }
+            fits.then_some(written.value)
+        });
+        let stop_pause_ms = section.number("stop_pause_ms", 0..=60_000);
         section.close();
-        Some(Self { listen: listen?, public_url })
+        Some(Self { listen: listen?, public_url, name, stop_pause_ms })
     }
 }

@@ -139,7 +139,8 @@ fn source(name: &Located<String>, mut section: Section<'_>, folder: Folder<'_>) 
     Some(Source { name: name.value.clone(), reach: reach?, pace_ms })
 }
 
-fn url(section: &mut Section<'_>, folder: Folder<'_>) -> Option<Secret> {
+/// The address of a PostgreSQL database, or where it is written.
+pub(super) fn url(section: &mut Section<'_>, folder: Folder<'_>) -> Option<Secret> {
     let here = section.text("url");
     let elsewhere = Secret::read(section, ["url_env", "url_file"], folder);
     match (here, elsewhere) {

@@ -27,8 +27,94 @@ fn said_of(text: &str) -> String {
 fn only_mail_must_be_written() {
     let config = read(MAIL);
     assert_eq!(config.server.listen.to_string(), "127.0.0.1:7300");
-    assert_eq!(config.store.path, Path::new("/etc/countersign/data/countersign.db"));
+    assert_eq!(config.store, Store::Embedded { path: "/etc/countersign/data/countersign.db".into() });
     assert_eq!(config.keys.directory, Path::new("/etc/countersign/keys"));
+}
+
+#[test]
+fn a_store_in_a_database_is_its_address_and_what_suits_most() {
+    let config = read(&format!(
+        "[store]\nurl_file = \"store.url\"\n[work]\nlease_ms = 3000\n[server]\nname = \"one\"\nstop_pause_ms = 0\n{MAIL}"
+    ));
+    assert_eq!(
+        config.store,
+        Store::Shared(Box::new(Shared {
+            url: Secret::File("/etc/countersign/store.url".into()),
+            data: "/etc/countersign/data".into(),
+            pool: 16,
+            statement_timeout_ms: 15_000,
+            tls: None,
+            authority: None,
+            notify: true,
+        }))
+    );
+    assert_eq!((config.work.lease_ms, config.work.sequencer_lease_ms), (3_000, 5_000));
+    assert_eq!((config.server.name.as_deref(), config.server.stop_pause_ms), (Some("one"), Some(0)));
+}
+
+#[test]
+fn several_servers_stand_in_one_address_and_the_rest_can_be_said() {
+    let config = read(&format!(
+        "[store]\nurl = \"postgres://cs:hunter2@a,b:5433/cs?target_session_attrs=read-write\"\ndata = \"/var/tmp/cs\"\n\
+         pool = 40\nstatement_timeout_ms = 2000\ntls = \"require\"\nauthority = \"ca.pem\"\nnotify = false\n{MAIL}"
+    ));
+    assert!(!format!("{config:?}").contains("hunter2"));
+    let Store::Shared(shared) = config.store else { unreachable!() };
+    assert_eq!((shared.data.to_str(), shared.pool, shared.notify), (Some("/var/tmp/cs"), 40, false));
+    assert_eq!((shared.tls, shared.statement_timeout_ms), (Some(StoreTls::Require), 2_000));
+    assert_eq!(shared.authority.as_deref(), Some(Path::new("/etc/countersign/ca.pem")));
+}
+
+#[test]
+fn a_store_is_in_a_file_or_in_a_database_and_keys_of_the_other_are_told() {
+    assert_snapshot!(said("[store]\npath = \"a.db\"\nurl = \"postgres://cs:hunter2@db/cs\"\n"), @r#"
+    error: countersign.toml
+      × line 2: `path` and an address of a database are both there
+     2 | path = "a.db"
+       |        ^^^^^^ take one out: a store is in a file or in a database
+    "#);
+    assert_snapshot!(said("[store]\npool = 8\ndata = \"data\"\n"), @r#"
+    error: countersign.toml
+      × line 2: `pool` is for a store in a database, and this one is in a file
+     2 | pool = 8
+       |        ^ take it out, or say where the database is with `url_env` or `url_file`
+      × line 3: `data` is for a store in a database; a store in a file has its folder
+     3 | data = "data"
+       |        ^^^^^^ take it out
+    "#);
+}
+
+#[test]
+fn every_mistake_about_a_database_is_at_its_line_and_no_password_is_shown() {
+    let said = said(
+        "[store]\nurl = \"mysql://cs:hunter2@db/cs\"\npool = 1\ntls = \"disable\"\nauthority = \"ca.pem\"\nnotify = \"no\"\n\
+         [work]\nlease_ms = 10\nlease = 3\n[server]\nname = \"node one\"\n",
+    );
+    assert!(!said.contains("hunter2"), "{said}");
+    assert_snapshot!(said, @r#"
+    error: countersign.toml
+      × line 2: `url` is no PostgreSQL address
+     2 | url = …
+       |       ^ begin it with `postgres://`
+      × line 3: `pool` is out of range
+     3 | pool = 1
+       |        ^ from 2 to 1000
+      × line 5: `authority` says whose certificate is trusted, and `tls = "disable"` asks for none
+     5 | authority = "ca.pem"
+       |             ^^^^^^^^ take one out
+      × line 6: `notify` must be true or false, not a text
+     6 | notify = "no"
+       |          ^^^^ write it without quotes
+      × line 8: `lease_ms` is out of range
+     8 | lease_ms = 10
+       |            ^^ from 1000 to 600000
+      × line 9: unknown key `lease` in [work]
+     9 | lease = 3
+       | ^^^^^ did you mean `lease_ms`?
+      × line 11: a node cannot have this `name`
+     11 | name = "node one"
+        |        ^^^^^^^^^^ at most 64 of a-z, A-Z, 0-9, `-`, `_` and `.`
+    "#);
 }
 
 #[test]

@@ -76,7 +76,7 @@ pub(crate) async fn make(dir: &Path, shape: &Shape) -> anyhow::Result<Made> {
         keys::create(&config.keys.directory, ORIGIN, &SystemChance)?;
     }
     let tokens = dir.join("tokens");
-    let service = wiring::service(&config)?;
+    let service = wiring::service(&config).await?;
     if !service.has_begun().await? {
         // A crash between the beginning and the files of its tokens leaves nobody who could enter.
         begin_demo(&service, dir, &tokens).await?;

@@ -8,7 +8,7 @@ use serde_json::json;
 use tokio::net::TcpListener;
 
 use super::folder::{LISTEN, Made, Shape, make};
-use crate::command::serve::{log, runtime, until_stopped};
+use crate::command::serve::{log, runtime, stop_pause, until_stopped};
 use crate::config::Config;
 use crate::output::{Output, print_line};
 use crate::wiring;
@@ -25,8 +25,8 @@ pub(crate) fn run(dir: &Path, output: Output) -> anyhow::Result<()> {
         log(&config.log)?;
         let (listener, moved) = listen(config.server.listen).await?;
         let url = format!("http://{}", listener.local_addr()?);
-        let service = wiring::service(&config)?;
-        until_stopped(service, listener, || {
+        let service = wiring::begun(&config).await?;
+        until_stopped(service, listener, stop_pause(&config), || {
             if output.json {
                 return print_line(
                     &json!({ "listening": url, "directory": dir, "tokens": made.tokens }).to_string(),

@@ -1,4 +1,4 @@
-//! An installation's own files: its keys, and its store opened with them.
+//! An installation's own files: its keys, its first people.
 
 pub(crate) mod keys;
 pub(crate) mod people;
@@ -10,7 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::Context;
 use countersign_core::time::Timestamp;
 use countersign_service::ports::chance::Chance;
-use countersign_store::{Clock, SqliteStore};
+use countersign_store::Clock;
 
 /// The clock of this machine.
 pub(crate) fn clock() -> Clock {
@@ -32,20 +32,6 @@ impl Chance for SystemChance {
             std::process::abort();
         }
     }
-}
-
-/// Opens the store for reading alone, also beside a running server.
-///
-/// # Errors
-/// When there is none, or it is of another version.
-pub(crate) fn read_only(path: &Path) -> anyhow::Result<SqliteStore> {
-    anyhow::ensure!(
-        path.exists(),
-        "there is no store at {}; nothing was ever served with this configuration",
-        path.display()
-    );
-    SqliteStore::read_only(path, clock())
-        .with_context(|| format!("the store {} cannot be read", path.display()))
 }
 
 /// Makes a folder for its owner alone.

@@ -3,7 +3,14 @@
 
 mod codes;
 mod demo;
+mod fleet;
 mod ledger;
+mod moving;
+mod nodes;
+mod outage;
 mod place;
 mod policies;
+mod restore;
+mod rolling;
 mod serving;
+mod wire;

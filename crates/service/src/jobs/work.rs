@@ -17,8 +17,6 @@ use crate::refusal::Refusal;
 const AT_ONCE: usize = 256;
 /// Jobs claimed in one go.
 const BATCH: u32 = 64;
-/// How long a claim holds without being renewed.
-const LEASE_MS: i64 = 30_000;
 /// The longest sleep, in case a hint was missed.
 const NAP: Duration = Duration::from_millis(500);
 
@@ -36,13 +34,14 @@ impl Service {
         while !*stop.borrow() {
             while running.try_join_next().is_some() {}
             changes.mark_unchanged();
-            let claimed = match self.store.claim(BATCH.min(room.available_permits() as u32), LEASE_MS).await {
-                Ok(jobs) => jobs,
-                Err(error) => {
-                    tracing::warn!(%error, "no jobs could be claimed");
-                    Vec::new()
-                }
-            };
+            let claimed =
+                match self.store.claim(BATCH.min(room.available_permits() as u32), self.lease_ms).await {
+                    Ok(jobs) => jobs,
+                    Err(error) => {
+                        tracing::warn!(%error, "no jobs could be claimed");
+                        Vec::new()
+                    }
+                };
             let more = claimed.len() == BATCH as usize;
             for job in claimed {
                 let Ok(place) = Arc::clone(&room).acquire_owned().await else { return };
@@ -113,8 +112,8 @@ impl Service {
     /// Ends only when the lease is lost.
     async fn renew(self: Arc<Self>, id: u64, fence: u64) {
         loop {
-            tokio::time::sleep(Duration::from_millis(LEASE_MS.unsigned_abs() / 3)).await;
-            if let Ok(false) = self.store.renew(id, fence, LEASE_MS).await {
+            tokio::time::sleep(Duration::from_millis(self.lease_ms.unsigned_abs() / 3)).await;
+            if let Ok(false) = self.store.renew(id, fence, self.lease_ms).await {
                 return;
             }
         }

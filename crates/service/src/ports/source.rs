@@ -215,6 +215,18 @@ pub trait Source: Send + Sync {
     /// What the source holds of these very root rows; a row that is gone is left out.
     async fn look(&self, map: &DataMap, roots: &[RootKey]) -> Result<Vec<Match>, SourceError>;
 
+    /// Sends the key of every root row, in batches, in one read transaction: for whoever looks for people who should
+    /// not be there any more. Stops with `Unavailable` if the receiver goes away.
+    async fn roots(
+        &self,
+        map: &DataMap,
+        out: tokio::sync::mpsc::Sender<Vec<RootKey>>,
+    ) -> Result<(), SourceError> {
+        let _ = (map, out);
+        let reason = "this kind of source cannot list its root rows".to_owned();
+        Err(SourceError::Refused { source_name: self.name().to_owned(), reason })
+    }
+
     /// Counts what would be done, in one read transaction.
     async fn survey(&self, map: &DataMap, target: &Target) -> Result<SourcePlan, SourceError>;
 

@@ -19,6 +19,7 @@ mod sealed;
 mod sequencer;
 mod settings;
 mod statement;
+mod take;
 mod value;
 
 use std::sync::Arc;

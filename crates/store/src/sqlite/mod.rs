@@ -2,6 +2,7 @@
 
 mod batch;
 mod clock;
+mod give;
 mod job;
 mod list;
 mod load;
@@ -31,6 +32,7 @@ use tokio::sync::watch;
 use self::batch::Marks;
 pub use self::clock::Clock;
 use self::clock::StoreClock;
+pub(crate) use self::give::Giver;
 pub use self::open::OpenError;
 use self::reader::Readers;
 use self::writer::Writer;

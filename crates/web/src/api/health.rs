@@ -1,12 +1,13 @@
 //! `/healthz` and `/readyz`: whether this node lives, and whether it can judge.
 
-use axum::Json;
 use axum::extract::State;
+use axum::{Extension, Json};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::problem::Problem;
+use crate::serve::Closing;
 
 /// It lives.
 #[derive(Serialize, ToSchema)]
@@ -41,12 +42,19 @@ pub(super) async fn alive() -> Json<Alive> {
 
 /// Whether this node can judge
 ///
-/// It answers 503 when its store does not, or when it cannot load the active settings.
+/// It answers 503 with the reason when its store does not answer or takes no changes, when it cannot load the active
+/// settings, and from the moment when it is asked to stop.
 #[utoipa::path(
     get, path = "/readyz", tag = "node", operation_id = "ready",
     responses((status = 200, description = "It can.", body = ReadyView))
 )]
-pub(super) async fn ready(State(app): State<App>) -> Result<Json<ReadyView>, Problem> {
+pub(super) async fn ready(
+    State(app): State<App>,
+    closing: Option<Extension<Closing>>,
+) -> Result<Json<ReadyView>, Problem> {
+    if closing.is_some_and(|Extension(Closing(closing))| *closing.borrow()) {
+        return Err(Problem::stopping());
+    }
     let ready = app.service.ready().await?;
     Ok(Json(ReadyView {
         status: "ready",

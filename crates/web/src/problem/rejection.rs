@@ -59,6 +59,11 @@ impl Problem {
         Problem::new(StatusCode::METHOD_NOT_ALLOWED, "wrong_method", detail)
     }
 
+    pub(crate) fn stopping() -> Self {
+        let detail = "this node is about to stop; it still answers what it is sent, but send it no more";
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", detail)
+    }
+
     pub(crate) fn timed_out() -> Self {
         let detail =
             "this took too long; what was begun may still be done: read it again before repeating it";

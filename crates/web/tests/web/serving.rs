@@ -30,12 +30,16 @@ struct Served {
 }
 
 async fn served() -> Served {
-    let house = house_with(quick()).await;
+    served_with(quick()).await
+}
+
+async fn served_with(options: WebOptions) -> Served {
+    let house = house_with(options.clone()).await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel();
     let shutdown = async { drop(stopped.await) };
-    let server = tokio::spawn(serve(listener, house.web.clone(), quick(), shutdown));
+    let server = tokio::spawn(serve(listener, house.web.clone(), options, shutdown));
     Served { house, address, stop, server }
 }
 
@@ -155,4 +159,34 @@ async fn heads_beyond_all_measure_are_refused() {
         let text = until(&mut stream, "\r\n\r\n").await;
         assert!(text.starts_with("HTTP/1.1 4"), "{text}");
     }
+}
+
+#[tokio::test]
+async fn server_that_stops_says_so_and_answers_until_its_pause_is_over() {
+    let pause = Duration::from_secs(3);
+    let served = served_with(WebOptions { pause, ..quick() }).await;
+    let mut idle = served.open("GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    until(&mut idle, "ok").await;
+    let address = served.address;
+    let Served { house: _house, stop, server, .. } = served;
+    stop.send(()).unwrap();
+    let asked = |path: &str| format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n");
+    let told = async {
+        loop {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            stream.write_all(asked("/readyz").as_bytes()).await.unwrap();
+            let text = until(&mut stream, "}").await;
+            if text.contains(" 503 ") {
+                return text;
+            }
+        }
+    };
+    let text = timeout(pause, told).await.expect("it says that it stops");
+    assert!(text.contains("stopping") && text.contains("retry-after"), "{text}");
+    // Who is there already is answered, and told to go.
+    idle.write_all(asked("/healthz").as_bytes()).await.unwrap();
+    let text = until(&mut idle, "never").await;
+    assert!(text.contains(" 200 ") && text.contains("connection: close"), "{text}");
+    timeout(pause * 2, server).await.expect("it stops").unwrap().unwrap();
+    assert!(TcpStream::connect(address).await.is_err());
 }

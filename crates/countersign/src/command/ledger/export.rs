@@ -13,8 +13,9 @@ use super::log::Log;
 use crate::cli::Context;
 use crate::command::serve::runtime;
 use crate::config::{self, Config};
-use crate::installation::{keys, read_only};
+use crate::installation::keys;
 use crate::output::progress;
+use crate::wiring::store;
 
 /// Checkpoints read in one go.
 const PAGE: u32 = 500;
@@ -34,11 +35,11 @@ impl Export {
         anyhow::ensure!(empty, "{shown} is not empty; name a folder for this export alone");
         let key = keys::verifier(&config.keys.directory)?;
         let (size, checkpoints) = runtime()?.block_on(async {
-            let store = read_only(&config.store.path)?;
-            let log = Log::open(&store, &key).await?;
+            let store = store::read_only(&config).await?;
+            let log = Log::open(&*store, &key).await?;
             write(&self.directory, VKEY_PATH, format!("{key}\n").as_bytes())?;
             entries_and_tiles(&log, &self.directory).await?;
-            let count = checkpoints(&store, log.head.size, &self.directory).await?;
+            let count = checkpoints(&*store, log.head.size, &self.directory).await?;
             // Last: with it there, the export is complete.
             write(&self.directory, CHECKPOINT_PATH, &log.note)?;
             anyhow::Ok((log.head.size, count))

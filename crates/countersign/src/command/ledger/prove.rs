@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use clap::Args;
 use countersign_core::id::RequestId;
 use countersign_ledger::ProofFile;
-use countersign_service::ports::store::{Needs, Store};
+use countersign_service::ports::store::Needs;
 use serde_json::json;
 
 use super::log::Log;
@@ -14,7 +14,8 @@ use crate::cli::Context;
 use crate::command::serve::runtime;
 use crate::config::{self, Config};
 use crate::exit::Usage;
-use crate::installation::{keys, read_only};
+use crate::installation::keys;
+use crate::wiring::store;
 
 /// Write proofs of one request.
 #[derive(Debug, Args)]
@@ -33,8 +34,8 @@ impl Prove {
             self.request.parse().map_err(|why| Usage(format!("`{}`: {why}", self.request)))?;
         let key = keys::verifier(&config.keys.directory)?;
         let (written, events) = runtime()?.block_on(async {
-            let store = read_only(&config.store.path)?;
-            let log = Log::open(&store, &key).await?;
+            let store = store::read_only(&config).await?;
+            let log = Log::open(&*store, &key).await?;
             let loaded = store.load(Needs { request: Some(id), ..Needs::default() }).await?;
             let record = loaded.request.with_context(|| format!("there is no request {id}"))?;
             std::fs::create_dir_all(&self.out)

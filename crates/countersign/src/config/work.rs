@@ -1,0 +1,27 @@
+//! `[work]`: how this node does what was wished for.
+
+use super::section::Section;
+
+/// How this node does what was wished for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Work {
+    /// How long a claimed job stays this node's without a sign of life.
+    pub(crate) lease_ms: i64,
+    /// How long the ledger's sequencer stays this node without one.
+    pub(crate) sequencer_lease_ms: i64,
+}
+
+impl Work {
+    pub(super) fn read(mut section: Section<'_>) -> Self {
+        let mut lease = |key, usual| {
+            let written = section.number(key, 1_000..=600_000);
+            written.and_then(|ms| i64::try_from(ms).ok()).unwrap_or(usual)
+        };
+        let work = Self {
+            lease_ms: lease("lease_ms", 30_000),
+            sequencer_lease_ms: lease("sequencer_lease_ms", 5_000),
+        };
+        section.close();
+        work
+    }
+}

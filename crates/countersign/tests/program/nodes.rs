@@ -1,0 +1,85 @@
+//! Several nodes over one PostgreSQL database.
+
+use countersign_testing::postgres::database_or_skip;
+use serde_json::{Value, json};
+
+use crate::fleet::Fleet;
+use crate::wire::{Call, ask, get};
+
+#[test]
+fn what_one_node_took_another_shows_and_proves() {
+    let Some(database) = database_or_skip() else { return };
+    let fleet = Fleet::begun(2, &database.url());
+    let nodes = [fleet.serve(0), fleet.serve(1)];
+    let asked =
+        json!({ "action": "export", "requester": "subject", "subject": { "email": "a@example.test" } });
+    let portal = fleet.token("portal");
+    let call = Call { path: "/v1/requests", token: &portal, body: Some(asked), key: "k-1" };
+    let first = ask(&nodes[0].url, &call).unwrap();
+    assert_eq!(first.status, 201, "{first:?}");
+    let id = first.json()["id"].as_str().unwrap().to_owned();
+    // The same key on the other node is the same request.
+    assert_eq!(ask(&nodes[1].url, &call).unwrap().json()["id"], json!(id));
+    let auditor = fleet.token("aude-auditor");
+    let path = format!("/v1/requests/{id}/evidence");
+    let evidence = ask(&nodes[1].url, &Call { path: &path, token: &auditor, ..Call::default() }).unwrap();
+    assert_eq!(evidence.status, 200, "{evidence:?}");
+    assert!(!evidence.json()["entries"].as_array().unwrap().is_empty());
+    drop(nodes);
+
+    let export = fleet.node(1).join("export").display().to_string();
+    let said = fleet.run(1, &["ledger", "export", &export]);
+    assert_eq!(said.code, 0, "{}", said.err);
+    let said = fleet.run(1, &["ledger", "verify", &export, "--json"]);
+    let report: Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!(report["whole"], json!(true), "{report}");
+    let said = fleet.run(1, &["ledger", "prove", &id, "-o", "proofs"]);
+    assert_eq!(said.code, 0, "{}", said.err);
+    let said = fleet.run(1, &["doctor"]);
+    assert!(said.out.contains("ok   store: settings 1"), "{}", said.out);
+}
+
+#[test]
+fn an_installation_begins_once_whoever_tries() {
+    let Some(database) = database_or_skip() else { return };
+    let fleet = Fleet::begun(1, &database.url());
+    fleet.configure(1, &database.url(), "");
+    let again = [
+        "init",
+        "../settings",
+        "--people",
+        "../people.toml",
+        "--tokens",
+        "../others",
+        "--origin",
+        "example.test/log",
+    ];
+    let said = fleet.run(1, &again);
+    assert_eq!(said.code, 1);
+    assert!(said.err.contains("has begun already"), "{}", said.err);
+    assert!(!fleet.node(1).join("keys").exists(), "no keys are made that open nothing");
+}
+
+#[test]
+fn a_node_with_another_key_does_not_serve() {
+    let Some(database) = database_or_skip() else { return };
+    let fleet = Fleet::begun(2, &database.url());
+    let keys = fleet.node(1).join("keys");
+    let other = |name: &str, digit: &str| std::fs::write(keys.join(name), digit.repeat(64)).unwrap();
+    let genuine = std::fs::read_to_string(keys.join("index.key")).unwrap();
+    other("index.key", "a");
+    let said = fleet.run(1, &["serve"]);
+    assert_eq!(said.code, 1);
+    assert!(said.err.contains("the index key of this node is not the one"), "{}", said.err);
+    assert!(!said.err.contains(genuine.trim()));
+    std::fs::write(keys.join("index.key"), genuine).unwrap();
+    // A ledger key of somebody else: of an installation of its own.
+    let alone = crate::place::Place::begun();
+    for name in ["ledger.key", "ledger.vkey"] {
+        std::fs::copy(alone.path().join("keys").join(name), keys.join(name)).unwrap();
+    }
+    let said = fleet.run(1, &["serve"]);
+    assert!(said.err.contains("the ledger key of this node is not the one"), "{}", said.err);
+    let node = fleet.serve(0);
+    assert_eq!(get(&node.url, "/healthz").unwrap().status, 200);
+}

@@ -1,0 +1,137 @@
+//! A source is put back from a backup that is older than an erasure.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::place::{Place, Server};
+
+const SETTINGS: &str = "environment = \"test\"\ntime_zone = \"UTC\"\ngroups = [\"privacy\"]\n\
+    [actions.erase]\ncall_to_vote = false\n";
+const POLICY: &str = "@id(\"erase.desk\")\npermit (principal, action == Action::\"erase\", resource is Subject)\n\
+    when { context.attested.contains(\"identity\") };\n";
+const MAP: &str = "source = \"shop\"\n[[root]]\ntable = \"customer\"\nkey = [\"id\"]\n\
+    identities = { email = \"email\", account = \"account\" }\ntreatment = \"delete\"\n\
+    [[table]]\nname = \"purchase\"\n[[table.way]]\nfrom = \"customer\"\non = { customer_id = \"id\" }\n\
+    treatment = \"delete\"\n";
+const SHOP: &str = "create table customer (id integer primary key, account text not null unique, email text not null unique);
+    create table purchase (id integer primary key, customer_id integer not null references customer (id));
+    create index purchase_by_customer on purchase (customer_id);
+    insert into customer values (1, 'A-1', 'ana@example.test'), (2, 'A-2', 'ben@example.test'), (3, 'A-3', 'eva@example.test');
+    insert into purchase values (1, 1), (2, 2), (3, 3), (4, 3);";
+
+fn given() -> Place {
+    let place = Place::empty();
+    let at = place.path();
+    std::fs::remove_dir_all(at.join("settings")).unwrap();
+    for (path, text) in
+        [("settings.toml", SETTINGS), ("policies/erase.cedar", POLICY), ("maps/shop.toml", MAP)]
+    {
+        let path = at.join("settings").join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    let config = std::fs::read_to_string(at.join("countersign.toml")).unwrap();
+    let config = format!("{config}[sources.shop]\nkind = \"sqlite\"\npath = \"shop.sqlite\"\n");
+    std::fs::write(at.join("countersign.toml"), config).unwrap();
+    rusqlite::Connection::open(at.join("shop.sqlite")).unwrap().execute_batch(SHOP).unwrap();
+    let said = place.run(&["init", "settings", "--people", "people.toml", "--origin", "example.test/log"]);
+    assert_eq!(said.code, 0, "{}", said.err);
+    place
+}
+
+fn customers(at: &Path) -> i64 {
+    let shop = rusqlite::Connection::open(at.join("shop.sqlite")).unwrap();
+    shop.query_row("select count(*) from customer", [], |row| row.get(0)).unwrap()
+}
+
+fn check(place: &Place, server: &Server, more: &[&str]) -> (i32, Value) {
+    let arguments =
+        ["restore-check", "shop", "--json", "--server", &server.url, "--token-file", "tokens/desk"];
+    let said = place.run(&[&arguments[..], more].concat());
+    assert!(!said.out.contains("@example.test") && !said.out.contains("A-"), "personal: {}", said.out);
+    let value = serde_json::from_str(&said.out).unwrap_or_else(|_| panic!("{}{}", said.out, said.err));
+    (said.code, value)
+}
+
+fn ended(place: &Place, server: &Server, id: &str) {
+    let began = Instant::now();
+    loop {
+        let said = place.run(&[
+            "request",
+            "show",
+            id,
+            "--json",
+            "--server",
+            &server.url,
+            "--token-file",
+            "tokens/opal-operator",
+        ]);
+        let request: Value = serde_json::from_str(&said.out).unwrap();
+        if request["status"] == json!("completed") {
+            return;
+        }
+        assert!(began.elapsed() < Duration::from_secs(90), "not completed: {request}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+#[test]
+fn whoever_was_erased_and_is_back_is_found_and_asked_for_once() {
+    let place = given();
+    let server = place.serve();
+    let backup = place.path().join("shop.backup");
+    std::fs::copy(place.path().join("shop.sqlite"), &backup).unwrap();
+    let said = place.run(&[
+        "request",
+        "submit",
+        "erase",
+        "-s",
+        "account=A-3",
+        "--json",
+        "--server",
+        &server.url,
+        "--token-file",
+        "tokens/desk",
+    ]);
+    let erasure: Value = serde_json::from_str(&said.out).unwrap();
+    let erasure = erasure["id"].as_str().unwrap();
+    ended(&place, &server, erasure);
+    assert_eq!(customers(place.path()), 2);
+    let (code, nobody) = check(&place, &server, &[]);
+    assert_eq!((code, &nobody["back"], &nobody["erased"]), (0, &json!([]), &json!(1)), "{nobody}");
+
+    std::fs::copy(&backup, place.path().join("shop.sqlite")).unwrap();
+    assert_eq!(customers(place.path()), 3);
+    let (code, dry) = check(&place, &server, &["--dry-run"]);
+    assert_eq!((code, &dry["rows"], &dry["not_asked"]), (1, &json!(3), &json!(1)), "{dry}");
+    assert_eq!(dry["back"][0]["erased_by"], json!(erasure));
+    assert_eq!(dry["back"][0]["request"], Value::Null);
+
+    let (code, found) = check(&place, &server, &[]);
+    assert_eq!((code, found["back"].as_array().unwrap().len()), (0, 1), "{found}");
+    let again = found["back"][0]["request"].as_str().unwrap();
+    assert_eq!(found["back"][0]["asked_now"], json!(true));
+    let (code, twice) = check(&place, &server, &[]);
+    assert_eq!(code, 0);
+    // Asked a moment before, or gone by now; never asked twice.
+    if let Some(back) = twice["back"].as_array().unwrap().first() {
+        assert_eq!(back["request"], json!(again));
+    }
+    ended(&place, &server, again);
+    assert_eq!(customers(place.path()), 2);
+    let (_, nobody) = check(&place, &server, &[]);
+    assert_eq!(nobody["back"], json!([]));
+    let said = place.run(&[
+        "request",
+        "list",
+        "--json",
+        "--server",
+        &server.url,
+        "--token-file",
+        "tokens/opal-operator",
+    ]);
+    let page: Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!(page["items"].as_array().unwrap().len(), 2);
+}
