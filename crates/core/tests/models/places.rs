@@ -121,7 +121,7 @@ struct Places {
 
 impl Places {
     fn new(bound: Bound, broken: Option<Mutation>) -> Self {
-        let book = Book::new(glance, |ask, state| command(ask, state));
+        let book = Book::new(glance, command);
         let first = given::first().map(|state| book.page(state));
         let (runs, moves, limits) = match bound {
             Bound::Short => (2, 1, 2),
@@ -276,7 +276,5 @@ fn places_hold_in_every_interleaving() {
 
 #[test]
 fn places_broken_on_purpose_are_caught() {
-    for mutation in MUTATIONS {
-        check::is_caught("places", &mutation, Places::new(Bound::Short, Some(mutation)));
-    }
+    check::are_caught("places", &MUTATIONS, |mutation| Places::new(Bound::Short, Some(mutation)));
 }

@@ -349,7 +349,7 @@ fn receipts_hold_in_every_interleaving() {
 
 #[test]
 fn receipts_broken_on_purpose_are_caught() {
-    for mutation in MUTATIONS {
+    check::are_caught("receipts", &MUTATIONS, |mutation| {
         let of_ledger = matches!(
             mutation,
             Mutation::EntryAfterCommit
@@ -358,6 +358,6 @@ fn receipts_broken_on_purpose_are_caught() {
                 | Mutation::SignedBeforeCommit
         );
         let (runs, sequences) = if of_ledger { (1, true) } else { (2, false) };
-        check::is_caught("receipts", &mutation, Receipts::new(1, runs, sequences, Some(mutation)));
-    }
+        Receipts::new(1, runs, sequences, Some(mutation))
+    });
 }
