@@ -6,9 +6,7 @@ use std::sync::Arc;
 
 use countersign_core::receipt::Outcome;
 use countersign_core::request::Event;
-use countersign_ledger::{
-    CHECKPOINT_PATH, Entry, LogSource, bundles_of, checkpoint_path, tiles_of, verify,
-};
+use countersign_ledger::{CHECKPOINT_PATH, Entry, LogSource, bundles_of, checkpoint_path, tiles_of, verify};
 use countersign_service::ports::store::{Needs, Query, Store};
 
 use crate::model::{Broken, Held, Model, rule};
@@ -38,22 +36,37 @@ fn histories(rig: &Rig, model: &Model) -> Held {
         async move { store.list(Query { limit: 100_000, ..Query::default() }).await }
     })
     .map_err(|why| Broken(why.to_string()))?;
-    rule!(rows.len() == model.requests.len(), "{} requests, {} in the ledger", rows.len(), model.requests.len());
+    rule!(
+        rows.len() == model.requests.len(),
+        "{} requests, {} in the ledger",
+        rows.len(),
+        model.requests.len()
+    );
     for row in rows {
         let request = &model.requests[&row.id];
         let n = request.asked.n;
-        rule!(row.status == request.status, "request {n} is {:?}, its events say {:?}", row.status, request.status);
+        rule!(
+            row.status == request.status,
+            "request {n} is {:?}, its events say {:?}",
+            row.status,
+            request.status
+        );
         let (own, needs) = (Arc::clone(&store), Needs { request: Some(row.id), ..Needs::default() });
         let loaded = whole(async move { own.load(needs).await }).map_err(|why| Broken(why.to_string()))?;
         let events = loaded.request.map(|record| record.events).unwrap_or_default();
-        rule!(events.len() as u64 == request.entries, "request {n} has events without entries, or the other way");
+        rule!(
+            events.len() as u64 == request.entries,
+            "request {n} has events without entries, or the other way"
+        );
         for event in events {
             let leaf = event.leaf.ok_or_else(|| Broken(format!("an event of {n} has no entry")))?;
             let own = Arc::clone(&store);
-            let entry = whole(async move { own.entries(leaf, 1).await }).map_err(|why| Broken(why.to_string()))?;
+            let entry =
+                whole(async move { own.entries(leaf, 1).await }).map_err(|why| Broken(why.to_string()))?;
             let entry: serde_json::Value = serde_json::from_slice(&entry[0]).unwrap_or_default();
             let stored: serde_json::Value = serde_json::from_slice(&event.body).unwrap_or_default();
-            let same = entry["seq"] == event.seq && entry["at"] == event.at.as_millis() && entry["event"] == stored;
+            let same =
+                entry["seq"] == event.seq && entry["at"] == event.at.as_millis() && entry["event"] == stored;
             rule!(same, "event {} of request {n} is not what its entry says", event.seq);
             rule!(serde_json::from_slice::<Event>(&event.body).is_ok(), "an event of {n} is not readable");
         }
@@ -73,7 +86,10 @@ fn effects(rig: &Rig, model: &Model) -> Held {
             let request = &model.requests[&key.request];
             let known = request.steps.get(&(key.run, key.step.clone())) == Some(&true);
             rule!(known, "request {} was carried out in {source} and nobody knows", request.asked.n);
-            let steps = inside.receipts.values().filter(|other| done(&other.outcome) && other.key.request == key.request);
+            let steps = inside
+                .receipts
+                .values()
+                .filter(|other| done(&other.outcome) && other.key.request == key.request);
             rule!(steps.count() == 1, "request {} was carried out twice in {source}", request.asked.n);
         }
     }

@@ -84,8 +84,9 @@ impl Made {
                 let sent = request.challenge.as_ref().and_then(|it| rig.code(request.id, it.mail));
                 let code = if right { sent? } else { wrong(sent.as_deref(), 8) };
                 let (id, caller) = (request.id, Caller::Subject(request.id));
-                let task =
-                    Task::new(async move { service.verify(&caller, id, "email", &code).await.map(|_| Told::Done) });
+                let task = Task::new(async move {
+                    service.verify(&caller, id, "email", &code).await.map(|_| Told::Done)
+                });
                 made(Call::Code { of: id, right }, task)
             }
             Calls::Totp { of, right } => {
@@ -104,7 +105,9 @@ impl Made {
                 let device = device.map(|(name, (step, _))| (name, step));
                 let (id, caller) = (request.id, Caller::Subject(request.id));
                 let task =
-                    Task::new(async move { service.verify(&caller, id, "totp", &code).await.map(|_| Told::Done) });
+                    Task::new(
+                        async move { service.verify(&caller, id, "totp", &code).await.map(|_| Told::Done) },
+                    );
                 made(Call::Totp { of: id, device, right }, task)
             }
             Calls::Vote { of, by, seat, approve, seen, tight } => {
@@ -112,7 +115,10 @@ impl Made {
                 let (ballot, digest) = ballot(model, request, seat, approve, seen, tight);
                 let (id, caller) = (request.id, caller(by));
                 let call = Call::Vote { of: id, by: rig.people[by], seat, digest, approve };
-                made(call, Task::new(async move { service.vote(&caller, id, ballot).await.map(|_| Told::Done) }))
+                made(
+                    call,
+                    Task::new(async move { service.vote(&caller, id, ballot).await.map(|_| Told::Done) }),
+                )
             }
             Calls::Withdraw { of, own } => {
                 let request = request(of)?;
@@ -133,23 +139,29 @@ impl Made {
                 let roots: BTreeSet<_> = now.holders(&subject).iter().map(|row| row.root.clone()).collect();
                 let away = rig.world.is_away("shop") || rig.world.is_away("crm");
                 let call = Call::Hold { name: name.clone(), roots, away };
-                let task = async move { service.place_hold(&caller, &name, &subject).await.map(|_| Told::Done) };
+                let task =
+                    async move { service.place_hold(&caller, &name, &subject).await.map(|_| Told::Done) };
                 made(call, Task::new(task))
             }
             Calls::Lift { name } => {
                 let (name, caller) = (format!("case-{name}"), caller("admin"));
                 let call = Call::Lift { name: name.clone() };
-                made(call, Task::new(async move { service.lift_hold(&caller, &name).await.map(|()| Told::Done) }))
+                made(
+                    call,
+                    Task::new(async move { service.lift_hold(&caller, &name).await.map(|()| Told::Done) }),
+                )
             }
             Calls::Seat { of, seat, held } => {
                 let (person, caller) = (rig.people[of], caller("admin"));
-                let task = async move { service.set_seat(&caller, person, seat, held).await.map(|_| Told::Done) };
+                let task =
+                    async move { service.set_seat(&caller, person, seat, held).await.map(|_| Told::Done) };
                 made(Call::Seat { person, seat, held }, Task::new(task))
             }
             Calls::Apply { numbers } => {
                 let (numbers, caller) = (NUMBERS[numbers], caller("admin"));
                 let bundle = bundle(&rig.spans, &numbers);
-                let task = async move { service.apply(&caller, bundle, None, false).await.map(|_| Told::Done) };
+                let task =
+                    async move { service.apply(&caller, bundle, None, false).await.map(|_| Told::Done) };
                 made(Call::Apply { numbers }, Task::new(task))
             }
             Calls::Settle { of, way } => {
@@ -170,7 +182,9 @@ impl Made {
     /// What the model must know before the call is made.
     pub(crate) fn prepare(&self, model: &mut Model) {
         match &self.call {
-            Call::Hold { name, roots, away: false } if !roots.is_empty() && !model.holds.contains_key(name) => {
+            Call::Hold { name, roots, away: false }
+                if !roots.is_empty() && !model.holds.contains_key(name) =>
+            {
                 model.placing.insert(name.clone(), roots.clone());
             }
             Call::Code { of, right: true } => {

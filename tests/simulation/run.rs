@@ -97,7 +97,8 @@ impl Run {
         }
         let alone = made.len() == 1;
         let (tasks, told): (Vec<_>, Vec<_>) = made.into_iter().map(|made| (made.task, made.call)).unzip();
-        let (answers, _) = turn(tasks, order, cut.map(|(task, gate)| Stop { task, gate, fate: Fate::Dropped })).await;
+        let (answers, _) =
+            turn(tasks, order, cut.map(|(task, gate)| Stop { task, gate, fate: Fate::Dropped })).await;
         for (call, answer) in told.iter().zip(&answers) {
             match (call, answer) {
                 (Call::Submit { asked }, Some(Ok(Told::Submitted { id, again }))) => {
@@ -118,13 +119,25 @@ impl Run {
             // Two that meet may be told to come again.
             let met = !alone && matches!(code, "stale" | "unavailable");
             let allowed = &watch.allowed;
-            rule!(met || allowed.contains(code), "{:?} was answered {code}, allowed: {allowed:?}", watch.call);
+            rule!(
+                met || allowed.contains(code),
+                "{:?} was answered {code}, allowed: {allowed:?}",
+                watch.call
+            );
             if answer.is_ok() {
-                rule!(watch.shown, "{:?} was answered with yes, and nothing of it is in the ledger", watch.call);
+                rule!(
+                    watch.shown,
+                    "{:?} was answered with yes, and nothing of it is in the ledger",
+                    watch.call
+                );
             }
             let settles = matches!(watch.call, Call::Settle { .. }) && allowed.contains("not_released");
             let said = alone && answer.is_err() && !settles;
-            rule!(!said || self.model.size == before, "{:?} was refused ({code}) and changed something", watch.call);
+            rule!(
+                !said || self.model.size == before,
+                "{:?} was refused ({code}) and changed something",
+                watch.call
+            );
             self.after(&watch.call, answer.ok(), code, now)?;
         }
         self.model.orphans.clear();
@@ -138,7 +151,8 @@ impl Run {
         match (call, told) {
             (Call::Submit { asked }, Some(Told::Submitted { id, again })) => {
                 let known = self.model.requests.get(&id);
-                let same = known.is_some_and(|it| crate::model::Asked { n: asked.n, ..it.asked.clone() } == *asked);
+                let same =
+                    known.is_some_and(|it| crate::model::Asked { n: asked.n, ..it.asked.clone() } == *asked);
                 rule!(same, "{asked:?} was answered with another request");
                 if let (Some(key), false) = (asked.key, again) {
                     self.model.submissions.insert((asked.by, key), (asked.clone(), id, now));
@@ -191,7 +205,8 @@ impl Run {
         let (email, _) = names(subject);
         for shop in self.rig.world.shops.values() {
             let mut inside = shop.inside();
-            let meant = inside.customers.iter_mut().find(|it| it.identities.iter().any(|it| it.value == email));
+            let meant =
+                inside.customers.iter_mut().find(|it| it.identities.iter().any(|it| it.value == email));
             if let Some(customer) = meant {
                 *customer.rows.entry("orders").or_default() += rows;
             }
@@ -246,7 +261,8 @@ impl Run {
             self.work(node, 16, turn as u64, None).await?;
             self.read(&mut []).await?;
             let store = self.rig.store();
-            let next = whole(async move { store.next_job_at().await }).map_err(|why| Broken(why.to_string()))?;
+            let next =
+                whole(async move { store.next_job_at().await }).map_err(|why| Broken(why.to_string()))?;
             let wait = next.map_or(i64::MAX, |at| at.as_millis() - self.rig.time.now());
             if wait <= 0 {
                 continue;
@@ -293,14 +309,16 @@ impl Run {
     }
 
     /// Everything is put in order, and all of it is read again.
-    pub(crate) async fn end(mut self) -> Result<Model, Broken> {
+    pub(crate) async fn end(mut self) -> Result<(Model, [u8; 32]), Broken> {
         self.quiet().await?;
         self.rig.restart();
         let signed = self.rig.nodes[0].sign_head().await;
         rule!(signed.is_ok(), "no checkpoint was signed: {signed:?}");
         self.read(&mut []).await?;
         crate::audit::audit(&self.rig, &self.model, &self.notes)?;
-        Ok(self.model)
+        let store = self.rig.store();
+        let (_, root) = whole(async move { store.head().await }).map_err(|why| Broken(why.to_string()))?;
+        Ok((self.model, root))
     }
 }
 

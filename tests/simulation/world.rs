@@ -87,7 +87,11 @@ impl World {
 
     pub(crate) fn put_away(&self, source: &'static str, away: bool) {
         let mut all = self.away.lock().unwrap();
-        if away { all.insert(source) } else { all.remove(source) };
+        if away {
+            all.insert(source)
+        } else {
+            all.remove(source)
+        };
     }
 
     pub(crate) fn look(&self) -> Snapshot {

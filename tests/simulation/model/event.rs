@@ -19,7 +19,12 @@ impl Model {
         let mut request =
             self.requests.get(&id).cloned().ok_or_else(|| Broken("of no request".to_owned()))?;
         // INVARIANT 7: nothing is left out.
-        rule!(seq == request.entries + 1, "event {seq} of request {} follows {}", request.asked.n, request.entries);
+        rule!(
+            seq == request.entries + 1,
+            "event {seq} of request {} follows {}",
+            request.asked.n,
+            request.entries
+        );
         request.entries = seq;
         self.follows(&request, index, at, event)?;
         self.after(&mut request, index, event);
@@ -42,7 +47,8 @@ impl Model {
             }
         };
         rule!(asked.action == submitted.action, "asked for {}, stored {}", asked.action, submitted.action);
-        let (expires, unproven) = (submitted.expires_at.as_millis(), submitted.expires_unproven_at.as_millis());
+        let (expires, unproven) =
+            (submitted.expires_at.as_millis(), submitted.expires_unproven_at.as_millis());
         rule!((expires, unproven) == (at + self.spans.expires, at + self.spans.unproven), "wrong dates");
         let attests = submitted.attested.iter().any(|name| name == "identity");
         rule!(attests == (asked.by == Asker::Desk), "attested what nobody attested, or not");
@@ -92,11 +98,15 @@ impl Model {
                 rule!(request.proving.contains(&*proof.method), "request {n}: nobody sent a right code");
             }
             Event::Surveyed { survey } => {
-                rule!(is(Status::Waiting) && request.is_proved(), "request {n} is looked up before any proof");
+                rule!(
+                    is(Status::Waiting) && request.is_proved(),
+                    "request {n} is looked up before any proof"
+                );
                 self.saw(request, survey.at.as_millis(), Some(survey))?;
             }
             Event::Approved { vote } => {
-                let survey = request.survey.as_ref().ok_or_else(|| Broken(format!("{n}: nothing to sign")))?;
+                let survey =
+                    request.survey.as_ref().ok_or_else(|| Broken(format!("{n}: nothing to sign")))?;
                 rule!(is(Status::Waiting), "a vote on {n}, which is {:?}", request.status);
                 self.may_vote(request, vote.by, &vote.seat)?;
                 // INVARIANT 3: of what was seen, and no more than that.
@@ -197,7 +207,10 @@ impl Model {
     fn back(&self, request: &Request) -> Held {
         let n = request.asked.n;
         rule!(request.status == Status::Running, "{n} goes back from {:?}", request.status);
-        rule!(!request.any_done() && request.open_steps().is_empty(), "{n} goes back, and it is done or open");
+        rule!(
+            !request.any_done() && request.open_steps().is_empty(),
+            "{n} goes back, and it is done or open"
+        );
         Ok(())
     }
 
@@ -318,6 +331,7 @@ fn look_for(look: &crate::world::Snapshot, request: &Request) -> Found {
         return look.find(all, &Names::new());
     }
     // What a code can prove is the address.
-    let (proved, stated) = all.iter().map(|(k, v)| (k.clone(), v.clone())).partition(|(kind, _)| kind == "email");
+    let (proved, stated) =
+        all.iter().map(|(k, v)| (k.clone(), v.clone())).partition(|(kind, _)| kind == "email");
     look.find(&proved, &stated)
 }

@@ -46,7 +46,9 @@ impl Model {
         let mut no = BTreeSet::new();
         match call {
             Call::Submit { asked } => {
-                if let Some((before, _, at)) = asked.key.and_then(|key| self.submissions.get(&(asked.by, key))) {
+                if let Some((before, _, at)) =
+                    asked.key.and_then(|key| self.submissions.get(&(asked.by, key)))
+                {
                     let remembered = now - at < 24 * 3_600_000;
                     let same = Asked { n: asked.n, ..before.clone() } == *asked;
                     if !same && remembered {
@@ -165,7 +167,9 @@ impl Model {
     /// Whether nothing needs to be written for a yes, because it is so already.
     pub(crate) fn is_so(&self, call: &Call) -> bool {
         match call {
-            Call::Submit { asked } => asked.key.is_some_and(|key| self.submissions.contains_key(&(asked.by, key))),
+            Call::Submit { asked } => {
+                asked.key.is_some_and(|key| self.submissions.contains_key(&(asked.by, key)))
+            }
             Call::Start { .. } => true,
             Call::Hold { name, roots, .. } => self.holds.get(name) == Some(roots),
             Call::Lift { name } => !self.holds.contains_key(name),

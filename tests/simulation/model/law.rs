@@ -200,7 +200,10 @@ impl Model {
                 super::rule!(now < request.expires_at(), "request {n} has run out and waits");
                 let lacks = self.lacks(request, now, Occasion::ButForALook);
                 let unproved = !request.is_proved();
-                super::rule!(unproved || request.survey.is_some(), "request {n} is proved and never looked at");
+                super::rule!(
+                    unproved || request.survey.is_some(),
+                    "request {n} is proved and never looked at"
+                );
                 super::rule!(!lacks.is_empty(), "request {n} waits for nothing");
             }
         }

@@ -207,7 +207,11 @@ impl Model {
             let person: PersonId =
                 value["person"].as_str().and_then(|id| id.parse().ok()).ok_or(Broken(text.to_owned()))?;
             let seats = &mut self.people.get_mut(&person).ok_or(Broken(text.to_owned()))?.seats;
-            if held { seats.insert(seat.to_owned()) } else { seats.remove(seat) };
+            if held {
+                seats.insert(seat.to_owned())
+            } else {
+                seats.remove(seat)
+            };
             Read::Seat(person, seat.to_owned(), held)
         } else if let Some(version) = value["settings"].as_u64() {
             rule!(version == self.version + 1, "settings {version} follow {}", self.version);
@@ -245,12 +249,16 @@ impl Model {
         let status = request.status;
         let runs = matches!(status, Status::Running | Status::Stuck);
         // INVARIANT 1: what nobody let happen does not happen, and nothing happens after the end.
-        rule!(runs && request.run == key.run, "{} is {status:?} in run {}: {key:?}", key.request, request.run);
+        rule!(
+            runs && request.run == key.run,
+            "{} is {status:?} in run {}: {key:?}",
+            key.request,
+            request.run
+        );
         rule!(request.plan.contains(&key.step), "{key:?} is no step of the run");
         // INVARIANT 6: at most one effect, and none under a key that was said to be void.
-        let stands = request.steps.iter().find(|((run, step), done)| {
-            *step == key.step && (**done || *run == key.run)
-        });
+        let stands =
+            request.steps.iter().find(|((run, step), done)| *step == key.step && (**done || *run == key.run));
         rule!(stands.is_none(), "{key:?} was done although {stands:?} stands");
         // INVARIANT 3: never beyond what was signed.
         let beyond = request.ceiling.as_ref().and_then(|ceiling| touched.beyond(ceiling));
