@@ -176,7 +176,7 @@ impl Service {
     /// Whether this node can judge, and store what it judged.
     ///
     /// # Errors
-    /// `NotReady` with the reason, also when the store does not answer within [`ANSWERS_WITHIN`].
+    /// `NotReady` with the reason, also when the store does not answer within three seconds.
     pub async fn ready(&self) -> Result<Ready, Refusal> {
         let looked = async {
             // What the store says of itself names no value and no address.

@@ -41,7 +41,7 @@ impl Serve {
             let address = listener.local_addr()?;
             let service = wiring::begun(&config).await?;
             let json = context.output.json;
-            until_stopped(service, listener, stop_pause(&config), || {
+            until_stopped(service, listener, Stop::of(&config), || {
                 let url = format!("http://{address}");
                 print_line(&if json {
                     json!({ "listening": url }).to_string()
@@ -59,21 +59,32 @@ pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
 }
 
-/// How long a node that stops goes on answering.
-pub(crate) fn stop_pause(config: &Config) -> Duration {
-    let usual = match config.store {
-        Store::Embedded { .. } => 0,
-        Store::Shared(_) => 3_000,
-    };
-    Duration::from_millis(config.server.stop_pause_ms.unwrap_or(usual))
+/// How a node comes to its end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stop {
+    /// How long it goes on answering.
+    pause: Duration,
+    /// Whether nobody else signs what it leaves without a checkpoint.
+    alone: bool,
 }
 
-/// Serves and works until the process is asked to stop; then says so on `/readyz` for as long as `pause`, takes no more
+impl Stop {
+    /// As the configuration says.
+    pub(crate) fn of(config: &Config) -> Self {
+        let (usual, alone) = match config.store {
+            Store::Embedded { .. } => (0, true),
+            Store::Shared(_) => (3_000, false),
+        };
+        Self { pause: Duration::from_millis(config.server.stop_pause_ms.unwrap_or(usual)), alone }
+    }
+}
+
+/// Serves and works until the process is asked to stop; then says so on `/readyz` for a while, takes no more
 /// calls, and ends open ones and running jobs. `ready` is called once calls are answered.
 pub(crate) async fn until_stopped(
     service: Arc<Service>,
     listener: TcpListener,
-    pause: Duration,
+    how: Stop,
     ready: impl FnOnce() -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -84,7 +95,7 @@ pub(crate) async fn until_stopped(
     }
     let (stop, stopped) = watch::channel(false);
     let working = tokio::spawn(Arc::clone(&service).work(stopped.clone()));
-    let options = WebOptions { pause, ..WebOptions::default() };
+    let options = WebOptions { pause: how.pause, ..WebOptions::default() };
     let router = countersign_web::router(Arc::clone(&service), options.clone());
     let mut closing = stopped;
     let serving = tokio::spawn(countersign_web::serve(listener, router, options, async move {
@@ -103,7 +114,11 @@ pub(crate) async fn until_stopped(
             ended.0??;
             ended.1?;
             // Only now does nothing of this node commit any more.
-            last_checkpoint(&service).await?;
+            match last_checkpoint(&service).await {
+                Err(error) if !how.alone => tracing::warn!("{error:#}"),
+                signed => signed?,
+            }
+            service.store().close().await;
         }
         // Asked twice: what is left undone is found again at the next start.
         _ = interrupt.recv() => tracing::warn!("stopped at once"),

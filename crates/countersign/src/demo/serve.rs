@@ -8,7 +8,7 @@ use serde_json::json;
 use tokio::net::TcpListener;
 
 use super::folder::{LISTEN, Made, Shape, make};
-use crate::command::serve::{log, runtime, stop_pause, until_stopped};
+use crate::command::serve::{Stop, log, runtime, until_stopped};
 use crate::config::Config;
 use crate::output::{Output, print_line};
 use crate::wiring;
@@ -26,7 +26,7 @@ pub(crate) fn run(dir: &Path, output: Output) -> anyhow::Result<()> {
         let (listener, moved) = listen(config.server.listen).await?;
         let url = format!("http://{}", listener.local_addr()?);
         let service = wiring::begun(&config).await?;
-        until_stopped(service, listener, stop_pause(&config), || {
+        until_stopped(service, listener, Stop::of(&config), || {
             if output.json {
                 return print_line(
                     &json!({ "listening": url, "directory": dir, "tokens": made.tokens }).to_string(),

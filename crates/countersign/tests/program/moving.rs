@@ -10,6 +10,27 @@ fn token(place: &Place, whose: &str) -> String {
     std::fs::read_to_string(place.path().join("tokens").join(whose)).unwrap().trim().to_owned()
 }
 
+/// What a target does to a move, what is said then, and how it is undone.
+const SPOILT: [(&str, &str, &str); 3] = [
+    (
+        "alter table settings add constraint spoilt check (version < 0)",
+        "the target did not take it",
+        "alter table settings drop constraint spoilt",
+    ),
+    (
+        "create rule spoilt as on insert to record_term do instead nothing",
+        "the rows of `record_term`",
+        "drop rule spoilt on record_term",
+    ),
+    (
+        "create function spoil() returns trigger language plpgsql as
+             $$ begin new.body = new.body || 'x'::bytea; return new; end $$;
+         create trigger spoilt before insert on log_entry for each row execute function spoil()",
+        "the ledger",
+        "drop trigger spoilt on log_entry",
+    ),
+];
+
 #[test]
 fn an_installation_that_moved_serves_what_it_had_and_its_ledger_goes_on() {
     let Some(database) = database_or_skip() else { return };
@@ -18,7 +39,7 @@ fn an_installation_that_moved_serves_what_it_had_and_its_ledger_goes_on() {
     let asked =
         json!({ "action": "export", "requester": "subject", "subject": { "email": "a@example.test" } });
     let submit = Call { path: "/v1/requests", token: &portal, body: Some(asked), key: "k-1" };
-    let server = place.serve();
+    let mut server = place.serve();
     let first = ask(&server.url, &submit).unwrap().json();
 
     let config = std::fs::read_to_string(place.path().join("countersign.toml")).unwrap();
@@ -32,7 +53,21 @@ fn an_installation_that_moved_serves_what_it_had_and_its_ledger_goes_on() {
     assert_eq!(said.code, 1, "a server runs");
     assert!(said.err.contains("in use by another process"), "{}", said.err);
     server.signal("-TERM");
-    drop(server);
+    assert_eq!(server.ended().code(), Some(0));
+
+    for (spoil, said_then, mend) in SPOILT {
+        database.run(spoil).unwrap();
+        let said = place.run(&moving);
+        assert_eq!(said.code, 1, "{spoil}");
+        assert!(
+            said.err.contains("nothing was moved") && said.err.contains(said_then),
+            "{spoil}: {}",
+            said.err
+        );
+        let there = "select (select count(*) from log_entry) + (select count(*) from request) + (select size from log_head)";
+        assert_eq!(database.run(there).unwrap(), "0", "{spoil}");
+        database.run(mend).unwrap();
+    }
 
     let said = place.run(&moving);
     assert_eq!(said.code, 0, "{}", said.err);
@@ -46,7 +81,7 @@ fn an_installation_that_moved_serves_what_it_had_and_its_ledger_goes_on() {
     assert!(said.err.contains("there is no store"), "{}", said.err);
 
     let many = ["--config", "many.toml"];
-    let server = crate::place::Server::start(crate::place::program(place.path()).args(many).arg("serve"));
+    let mut server = crate::place::Server::start(crate::place::program(place.path()).args(many).arg("serve"));
     let id = first["id"].as_str().unwrap();
     let path = format!("/v1/requests/{id}");
     let seen = ask(&server.url, &Call { path: &path, token: &operator, ..Call::default() }).unwrap();
@@ -56,7 +91,7 @@ fn an_installation_that_moved_serves_what_it_had_and_its_ledger_goes_on() {
     let new = ask(&server.url, &Call { key: "k-2", ..submit }).unwrap();
     assert_eq!(new.status, 201, "{new:?}");
     server.signal("-TERM");
-    drop(server);
+    assert_eq!(server.ended().code(), Some(0));
     let said = place.run(&[&many[..], &["ledger", "export", "export"]].concat());
     assert_eq!(said.code, 0, "{}", said.err);
     let said = place.run(&["ledger", "verify", "export", "--vkey", "keys/ledger.vkey", "--json"]);

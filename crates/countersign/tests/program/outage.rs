@@ -44,16 +44,17 @@ fn a_node_says_what_it_lacks_and_takes_nothing_by_half_until_the_database_is_bac
     assert_eq!(database.run(requests).unwrap(), "0");
     assert_eq!(ask(&node.url, &call).unwrap().status, 201);
 
-    let name = database.name();
-    database.run(&format!("alter database {name} set default_transaction_read_only = on")).unwrap();
+    let alter = |how: &str| {
+        let sql = format!("alter database {} {how}", database.name());
+        database.server().psql("postgres", &["-c", &sql]).unwrap();
+    };
+    alter("set default_transaction_read_only = on");
     door.cut();
     let ready = until("takes no changes", &node.url, "/readyz", |it| it.status == 503);
     assert_eq!(ready.code(), "not_ready", "{ready:?}");
     let refused = ask(&node.url, &Call { key: "k-2", ..call.clone() }).unwrap();
     assert_eq!(refused.status, 503, "{refused:?}");
-    database
-        .run(&format!("set default_transaction_read_only = off; alter database {name} reset all"))
-        .unwrap();
+    alter("reset all");
     door.cut();
     until("takes changes again", &node.url, "/readyz", |it| it.status == 200);
     assert_eq!(database.run(requests).unwrap(), "1");

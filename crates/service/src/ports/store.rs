@@ -494,6 +494,10 @@ pub trait Store: Send + Sync {
     /// Ledger entries from an index, ascending.
     async fn entries(&self, from: u64, limit: u32) -> Result<Vec<Vec<u8>>, StoreError>;
 
+    /// Stops what the store does by itself, for a node that ends: another may lead the ledger at once. What is asked of it
+    /// afterwards is still answered.
+    async fn close(&self) {}
+
     /// Whether this node is the one that puts entries into the ledger, and so the first to know that there is a new
     /// head to sign. A hint that saves work: any node may sign a committed head.
     fn leads(&self) -> bool;

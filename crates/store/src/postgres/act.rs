@@ -9,8 +9,9 @@ use futures::future::join;
 use tokio_postgres::error::SqlState;
 
 use super::clock::StoreClock;
-use super::connect::{Client, Pool};
+use super::connect::is_lost;
 use super::load::{For, Look};
+use super::pool::{Client, Pool};
 use super::statement::{Flight, Statement};
 use super::value::{bytes, int};
 use super::{job, lock, record, request, sealed, settings};
@@ -77,7 +78,7 @@ fn begin(needs: &Needs) -> &'static str {
 
 async fn undo<T>(client: Client, why: Fault) -> Result<T, Fault> {
     // A connection that cannot even do that is closed, which comes to the same.
-    if client.batch_execute("rollback").await.is_ok() {
+    if client.batch_execute("rollback").await.is_ok() && !is_lost(&why) {
         client.release();
     }
     Err(why)
@@ -91,6 +92,8 @@ async fn write(client: Client, writes: Vec<Statement>) -> Result<(), Fault> {
     };
     let (written, committed) = join(flight.run(&client), client.batch_execute("commit")).await;
     match (written, committed) {
+        // The server may have stopped waiting for its standby.
+        (Ok(_), Ok(())) if client.was_warned() => Err(Fault::Unknown),
         (Ok(_), Ok(())) => {
             client.release();
             Ok(())

@@ -4,7 +4,9 @@
 mod act;
 mod clock;
 mod connect;
+mod hint;
 mod job;
+mod lease;
 mod list;
 mod load;
 mod lock;
@@ -12,17 +14,24 @@ mod log;
 mod migrate;
 mod open;
 mod options;
+#[cfg(test)]
+mod plan;
+mod pool;
+mod queue;
 mod record;
 mod request;
 mod retry;
 mod sealed;
 mod sequencer;
+mod session;
 mod settings;
 mod statement;
 mod take;
+mod tls;
 mod value;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use countersign_core::id::RequestId;
@@ -32,12 +41,13 @@ use countersign_service::ports::store::{
 };
 use futures::future::join3;
 use tokio::sync::watch;
+use tokio::time::timeout;
 
 use self::clock::StoreClock;
-use self::connect::{Client, Pool};
 use self::load::{For, Look};
 pub use self::open::PostgresOpenError;
 pub use self::options::{PostgresOptions, PostgresTls};
+use self::pool::{Client, Pool};
 use self::retry::Tries;
 use self::sequencer::Sequencer;
 use self::statement::{Flight, Statement, ask};
@@ -52,7 +62,11 @@ pub struct PostgresStore {
     pool: Pool,
     clock: StoreClock,
     sequencer: Arc<Sequencer>,
+    /// How long a transaction may take in all, as this node sees it.
+    patience: Duration,
     read_only: bool,
+    node: String,
+    loops: open::Loops,
 }
 
 type Rows = tokio_postgres::Row;
@@ -60,18 +74,24 @@ type Rows = tokio_postgres::Row;
 /// Asks on a connection of the pool, and on another if that one was lost. A macro, since the futures of async closures
 /// that borrow are not known to be `Send`.
 macro_rules! on_one {
-    ($store:expr, $client:ident => $question:expr) => {{
+    ($store:expr, $client:ident => $question:expr) => {
+        on_one!($store, StoreError::Unavailable("PostgreSQL did not answer in time".to_owned()).into(), $client => $question)
+    };
+    ($store:expr, $late:expr, $client:ident => $question:expr) => {{
         let mut tries = Tries::default();
         loop {
-            let outcome = match $store.pool.get().await {
+            let outcome: Result<_, Fault> = match $store.pool.get().await {
                 Err(fault) => Err(fault),
-                Ok($client) => {
-                    let answer = $question;
-                    if !matches!(answer, Err(Fault::Postgres(_) | Fault::Unknown)) {
-                        $client.release();
+                Ok($client) => match timeout($store.patience, async { $question }).await {
+                    Ok(answer) => {
+                        if !answer.as_ref().is_err_and(connect::is_lost) {
+                            $client.release();
+                        }
+                        answer
                     }
-                    answer
-                }
+                    // Not released: it is closed.
+                    Err(_) => Err($late),
+                },
             };
             if let Some(answer) = tries.settle(outcome).await? {
                 break Ok(answer);
@@ -82,28 +102,19 @@ macro_rules! on_one {
 
 impl PostgresStore {
     /// Opens the store, makes its tables if there are none, and brings its schema forward. Any number of nodes may do so
-    /// at once. It is asked for within a runtime, on which it goes on working until it is dropped.
+    /// at once. It is asked for within a runtime, on which it goes on working until it is closed or dropped.
     ///
     /// # Errors
     /// When no server that takes writes can be reached, when its schema is not for this version, when a setting that
     /// durability rests on does not hold, when the ledger's right edge does not give its root.
     pub async fn open(options: PostgresOptions) -> Result<Self, PostgresOpenError> {
-        let pool = Pool::plain(&options.url, options.connections)?;
-        let client = pool.get().await?;
-        if options.read_only {
-            match migrate::version(&client).await? {
-                0 => return Err(PostgresOpenError::NotAStore),
-                found if found < migrate::LATEST => {
-                    return Err(PostgresOpenError::OlderSchema { found, known: migrate::LATEST });
-                }
-                _ => {}
-            }
-        } else {
-            migrate::migrate(&client).await?;
-        }
-        client.release();
-        let sequencer = Arc::new(Sequencer::stub(pool.clone()));
-        Ok(Self { pool, clock: StoreClock::new(), sequencer, read_only: options.read_only })
+        open::open(options).await
+    }
+
+    /// Stops its own work and lets another node lead the ledger at once. What is asked of it afterwards is still
+    /// answered. Dropping the store does the same, if the runtime lives long enough.
+    pub async fn close(&self) {
+        self.loops.end().await;
     }
 
     fn writing(&self) -> Result<(), StoreError> {
@@ -128,10 +139,11 @@ impl PostgresStore {
         statement: impl Fn() -> Result<Statement, Fault> + Send,
     ) -> Result<Vec<Rows>, StoreError> {
         self.writing()?;
-        on_one!(self, client => ask(&client, statement()).await.map_err(|fault| match fault {
-            Fault::Postgres(error) if error.as_db_error().is_none() => Fault::Unknown,
+        on_one!(self, Fault::Unknown, client => match ask(&client, statement()).await {
+            Ok(_) if client.was_warned() => Err(Fault::Unknown),
+            Err(Fault::Postgres(error)) if connect::is_cut(&error) => Err(Fault::Unknown),
             other => other,
-        }))
+        })
     }
 
     /// All of `needs` from one moment.
@@ -157,7 +169,8 @@ impl Store for PostgresStore {
         self.writing()?;
         let mut tries = Tries::default();
         let done = loop {
-            let outcome = act::once(&self.pool, &self.clock, &needs, &mut decide, tries.before()).await;
+            let once = act::once(&self.pool, &self.clock, &needs, &mut decide, tries.before());
+            let outcome = timeout(self.patience, once).await.unwrap_or(Err(Fault::Unknown));
             if let Some(done) = tries.settle(outcome).await? {
                 break done;
             }
@@ -256,6 +269,9 @@ impl Store for PostgresStore {
     }
 
     async fn sequence(&self) -> Result<(), StoreError> {
+        if self.read_only {
+            return Ok(());
+        }
         Ok(self.sequencer.drained().await?)
     }
 
@@ -288,14 +304,18 @@ impl Store for PostgresStore {
         on_one!(self, client => log::entries(&client, from, limit).await)
     }
 
+    async fn close(&self) {
+        PostgresStore::close(self).await;
+    }
+
     fn leads(&self) -> bool {
         self.sequencer.leads()
     }
 
     async fn ready(&self) -> Result<(), StoreError> {
         self.writing()?;
-        let write = "insert into lock (name) values ('settings') on conflict (name) do nothing";
-        self.once(|| Ok(Statement::plain(write, Vec::new()))).await.map(drop)
+        // Only what is acknowledged tells that commits are.
+        self.once(|| Ok(Statement::plain(connect::BEAT, vec![Box::new(self.node.clone())]))).await.map(drop)
     }
 
     fn changes(&self) -> watch::Receiver<u64> {

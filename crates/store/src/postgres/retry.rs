@@ -5,6 +5,7 @@ use std::time::Duration;
 use countersign_service::ports::store::StoreError;
 use tokio_postgres::error::SqlState;
 
+use super::connect::is_cut;
 use crate::fault::Fault;
 
 const TRIES: u32 = 12;
@@ -38,11 +39,13 @@ impl Tries {
     }
 }
 
-fn again(fault: &Fault) -> bool {
+/// Whether another try may go through.
+pub(super) fn again(fault: &Fault) -> bool {
     match fault {
         Fault::Again(_) => true,
         Fault::Postgres(error) => {
             error.is_closed()
+                || (error.code().is_some() && is_cut(error))
                 || matches!(
                     error.code(),
                     Some(&SqlState::T_R_SERIALIZATION_FAILURE | &SqlState::T_R_DEADLOCK_DETECTED)

@@ -8,7 +8,7 @@ use futures::future::join_all;
 use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
 
-use super::connect::Client;
+use super::pool::Client;
 use super::value::{Value, refs};
 use crate::fault::{Fault, malformed};
 
@@ -126,6 +126,11 @@ impl Statement {
 
     pub(super) fn text(&self) -> &str {
         &self.text
+    }
+
+    #[cfg(test)]
+    pub(super) fn values(&self) -> &[Value] {
+        &self.values
     }
 }
 

@@ -9,7 +9,8 @@ use tokio::sync::mpsc::Receiver;
 use tokio_postgres::types::ToSql;
 
 use super::PostgresStore;
-use super::connect::Client;
+use super::connect::is_cut;
+use super::pool::Client;
 use super::value::{get, int};
 use crate::fault::{Fault, damaged};
 use crate::moving::{Column, Inventory, Kind, MoveError, Part, TABLES, Table};
@@ -33,10 +34,14 @@ impl PostgresStore {
         begin(&client, inventory).await?;
         write(&client, inventory, parts, progress).await?;
         compare(&client, inventory).await?;
-        client.batch_execute("commit").await.map_err(|error| match error.as_db_error() {
-            Some(_) => failed(error),
-            None => MoveError::Unknown,
+        client.batch_execute("commit").await.map_err(|error| match is_cut(&error) {
+            true => MoveError::Unknown,
+            false => failed(error),
         })?;
+        // Taken without its standby, a commit is not acknowledged.
+        if client.was_warned() {
+            return Err(MoveError::Unknown);
+        }
         client.release();
         Ok(())
     }
@@ -54,7 +59,10 @@ async fn begin(client: &Client, inventory: &Inventory) -> Result<(), MoveError> 
             return Err(MoveError::NotEmpty(name));
         }
     }
-    Ok(())
+    // No number of a job is ever given twice, so that no old fence fits a new one.
+    let next = inventory.last_job.saturating_add(1);
+    let from_there_on = format!("alter table job alter column id restart with {next}");
+    client.batch_execute(&from_there_on).await.map_err(failed)
 }
 
 async fn write(
@@ -80,11 +88,6 @@ async fn write(
         client.execute(&statement, &values).await.map_err(failed)?;
         done += rows;
         progress(done, total);
-    }
-    // No number of a job is ever given twice, so that no old fence fits a new one.
-    if inventory.last_job > 0 {
-        let next = "select setval(pg_get_serial_sequence('job', 'id'), $1)";
-        client.query_one(next, &[&inventory.last_job]).await.map_err(failed)?;
     }
     Ok(())
 }

@@ -1,5 +1,4 @@
-//! The store of many nodes: every rule of the conformance suite, over a real PostgreSQL.
-#![allow(clippy::unwrap_used)]
+//! Every rule of the conformance suite.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -117,3 +117,78 @@ async fn states_in_the_schema_are_those_of_the_port() {
         assert_eq!(kept.is_ok(), status != "done", "{status}");
     }
 }
+
+/// What a later version may add without a word: this version goes on storing and reading beside it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_schema_that_was_expanded_further_serves_this_version() {
+    use crate::conformance::{Trial, cases};
+    use crate::{PostgresOptions, PostgresStore};
+    use countersign_service::ports::store::Store;
+    use std::sync::Arc;
+
+    struct Expanded(Arc<PostgresStore>);
+
+    #[async_trait::async_trait]
+    impl Trial for Expanded {
+        fn store(&self) -> Arc<dyn Store> {
+            Arc::clone(&self.0) as Arc<dyn Store>
+        }
+
+        async fn wait(&self, ms: i64) {
+            tokio::time::sleep(std::time::Duration::from_millis(ms.unsigned_abs())).await;
+        }
+    }
+
+    if database_or_skip().is_none() {
+        return;
+    }
+    let tables = [
+        "request",
+        "event",
+        "request_term",
+        "record",
+        "record_term",
+        "dek",
+        "sealed",
+        "job",
+        "settings",
+        "lock",
+        "log_queue",
+        "log_entry",
+        "log_tile",
+        "log_head",
+        "log_checkpoint",
+        "lease",
+        "heartbeat",
+    ];
+    // One of each kind: the whole suite runs over the schema as it is.
+    let rules = [
+        "a_new_request_comes_back_with_its_history_and_terms",
+        "only_the_named_terms_are_replaced",
+        "a_limit_is_never_exceeded_however_many_ask_at_once",
+        "records_are_found_by_id_term_root_and_kind",
+        "settings_follow_each_other_without_a_gap",
+        "keys_and_fields_are_replaced_in_place",
+        "a_job_wished_during_its_lease_runs_once_more",
+        "events_come_first_and_rolled_back_entries_leave_no_gap",
+        "a_checkpoint_is_kept_for_ever",
+    ];
+    let mut ran = 0;
+    for case in cases().into_iter().filter(|case| rules.contains(&case.name)) {
+        let database = database_or_skip().unwrap();
+        migrate(&connect(&database).await).await.unwrap();
+        for table in tables {
+            let more = format!(
+                "alter table {table} add column later_null text, add column later_default bigint not null default 7; \
+                 create table later_{table} (id bigint primary key)"
+            );
+            database.run(&more).unwrap();
+        }
+        let later = LATEST + 1;
+        database.run(&format!("insert into schema_version values ({later}, 'later', {LATEST}, 0)")).unwrap();
+        let store = PostgresStore::open(PostgresOptions::new(database.url())).await.unwrap();
+        case.run(Arc::new(Expanded(Arc::new(store)))).await;
+        ran += 1;
+    }
+    assert_eq!(ran, rules.len());
+}

@@ -1,0 +1,192 @@
+//! Connections that are kept. While the database cannot be reached, one caller at a time finds out whether it can again,
+//! later and later, and everybody else is told at once.
+
+use std::ops::Deref;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use countersign_service::ports::store::StoreError;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+
+use super::connect::{Connector, For, NoConnection};
+use super::session::Session;
+use crate::fault::Fault;
+
+/// The first pause after a connection could not be made, and the longest.
+const PAUSE: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(1)];
+
+/// A number of connections at most, made when they are needed.
+#[derive(Clone)]
+pub(super) struct Pool(Arc<Inner>);
+
+struct Inner {
+    connector: Arc<Connector>,
+    room: Arc<Semaphore>,
+    idle: Mutex<Vec<Session>>,
+    /// Shared by all pools over one connector.
+    outage: Arc<Mutex<Option<Outage>>>,
+}
+
+struct Outage {
+    why: String,
+    failures: u32,
+    again_at: Instant,
+    is_tried: bool,
+}
+
+/// A connection out of the pool; dropped without being released, it is closed, and whatever it had begun is undone.
+pub(super) struct Client {
+    session: Option<Session>,
+    pool: Arc<Inner>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Pool {
+    pub(super) fn new(connector: Arc<Connector>, size: usize) -> Self {
+        Self::of(connector, size, Arc::default())
+    }
+
+    /// Other connections to the same servers.
+    pub(super) fn beside(&self, size: usize) -> Self {
+        Self::of(Arc::clone(&self.0.connector), size, Arc::clone(&self.0.outage))
+    }
+
+    fn of(connector: Arc<Connector>, size: usize, outage: Arc<Mutex<Option<Outage>>>) -> Self {
+        let room = Arc::new(Semaphore::new(size.max(1)));
+        Self(Arc::new(Inner { connector, room, idle: Mutex::default(), outage }))
+    }
+
+    /// A connection that can be trusted.
+    ///
+    /// # Errors
+    /// `Unavailable`: at once while there is an outage, and when every connection stays in use.
+    pub(super) async fn get(&self) -> Result<Client, Fault> {
+        let Inner { connector, room, .. } = &*self.0;
+        let place = timeout(connector.patience(), Arc::clone(room).acquire_owned());
+        let Ok(Ok(place)) = place.await else {
+            return Err(StoreError::Unavailable("every connection to PostgreSQL is in use".to_owned()).into());
+        };
+        let client = |session| Client { session: Some(session), pool: Arc::clone(&self.0), _place: place };
+        if let Some(session) = self.0.kept() {
+            return Ok(client(session));
+        }
+        let attempt = self.0.attempt()?;
+        match connector.connect(&For::State).await {
+            Ok(session) => {
+                attempt.succeeded();
+                Ok(client(session))
+            }
+            Err(none) => Err(attempt.failed(&none).into()),
+        }
+    }
+}
+
+impl Inner {
+    fn idle(&self) -> MutexGuard<'_, Vec<Session>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn outage(&self) -> MutexGuard<'_, Option<Outage>> {
+        self.outage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn kept(&self) -> Option<Session> {
+        let mut idle = self.idle();
+        while let Some(session) = idle.pop() {
+            if session.is_sound() {
+                return Some(session);
+            }
+        }
+        None
+    }
+
+    /// The right to try: everybody's, or in an outage one caller's at a time.
+    fn attempt(&self) -> Result<Attempt<'_>, StoreError> {
+        match &mut *self.outage() {
+            None => Ok(Attempt { inner: self, ended: false }),
+            Some(outage) if outage.is_tried || Instant::now() < outage.again_at => {
+                Err(unavailable(&outage.why))
+            }
+            Some(outage) => {
+                outage.is_tried = true;
+                Ok(Attempt { inner: self, ended: false })
+            }
+        }
+    }
+}
+
+fn unavailable(why: &str) -> StoreError {
+    StoreError::Unavailable(format!("PostgreSQL: {why}"))
+}
+
+struct Attempt<'a> {
+    inner: &'a Inner,
+    ended: bool,
+}
+
+impl Attempt<'_> {
+    fn succeeded(mut self) {
+        self.ended = true;
+        if self.inner.outage().take().is_some() {
+            tracing::info!("PostgreSQL can be reached again");
+        }
+    }
+
+    fn failed(mut self, none: &NoConnection) -> StoreError {
+        self.ended = true;
+        let why = none.to_string();
+        let error = unavailable(&why);
+        // What is kept most likely leads to the same server.
+        self.inner.idle().clear();
+        let mut outage = self.inner.outage();
+        let failures = outage.as_ref().map_or(0, |outage| outage.failures);
+        if failures == 0 {
+            tracing::warn!("{error}");
+        }
+        let pause = (PAUSE[0] * (1 << failures.min(10))).min(PAUSE[1]);
+        *outage =
+            Some(Outage { why, failures: failures + 1, again_at: Instant::now() + pause, is_tried: false });
+        error
+    }
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        // Given up in the middle: whoever comes next may try.
+        if !self.ended
+            && let Some(outage) = &mut *self.inner.outage()
+        {
+            outage.is_tried = false;
+        }
+    }
+}
+
+impl Client {
+    /// Back into the pool: nothing is open on it.
+    pub(super) fn release(mut self) {
+        if let Some(session) = self.session.take()
+            && session.is_sound()
+        {
+            self.pool.idle().push(session);
+        }
+    }
+}
+
+impl Deref for Client {
+    type Target = Session;
+
+    #[allow(clippy::expect_used)]
+    fn deref(&self) -> &Session {
+        self.session.as_ref().expect("held until it is released")
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        // One that was lost was hardly the only one: the others are tried no more, they are made anew.
+        if self.session.as_ref().is_some_and(|session| session.is_closed()) {
+            self.pool.idle().clear();
+        }
+    }
+}

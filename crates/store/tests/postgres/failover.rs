@@ -1,0 +1,153 @@
+//! A primary that dies, and a standby that takes its place: nodes find it by themselves, and what was acknowledged is there.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use countersign_service::ports::store::{Store, StoreError};
+use countersign_store::PostgresStore;
+use countersign_testing::nothing_may_be_skipped;
+use countersign_testing::postgres::cluster::{Cluster, Down, Shape};
+
+use crate::work::{commit, eventually, ledger, node};
+
+fn cluster_or_skip(standby: bool) -> Option<Cluster> {
+    match Cluster::start(Shape { standby, durable: false }) {
+        Ok(cluster) => Some(cluster),
+        Err(reason) => {
+            assert!(!nothing_may_be_skipped(), "{reason}");
+            eprintln!("skipped: {reason}");
+            None
+        }
+    }
+}
+
+async fn opened(cluster: &Cluster, name: &str, statement_timeout_ms: u64) -> Arc<PostgresStore> {
+    let soon = |options: &mut countersign_store::PostgresOptions| {
+        options.sequencer_lease_ms = 2_000;
+        options.connect_timeout_ms = 2_000;
+        options.statement_timeout_ms = statement_timeout_ms;
+    };
+    Arc::new(node(&cluster.url("postgres"), name, soon).await)
+}
+
+/// Commits numbers from `next` on until `stop`, and keeps those that were acknowledged.
+fn writing(
+    store: &Arc<PostgresStore>,
+    next: &Arc<AtomicU64>,
+    stop: &Arc<AtomicU64>,
+) -> tokio::task::JoinHandle<Vec<u64>> {
+    let (store, next, stop) = (Arc::clone(store), Arc::clone(next), Arc::clone(stop));
+    tokio::spawn(async move {
+        let mut acknowledged = Vec::new();
+        while stop.load(Ordering::SeqCst) == 0 {
+            let n = next.fetch_add(1, Ordering::SeqCst);
+            match commit(&*store, n).await {
+                Ok(_) => acknowledged.push(n),
+                Err(StoreError::Unavailable(_)) => tokio::time::sleep(Duration::from_millis(20)).await,
+                Err(other) => panic!("{other:?}"),
+            }
+        }
+        acknowledged
+    })
+}
+
+fn number(entry: &[u8]) -> u64 {
+    std::str::from_utf8(entry).unwrap().strip_prefix("entry ").unwrap().parse().unwrap()
+}
+
+/// Every acknowledged number is in the ledger, and none is there twice.
+async fn nothing_is_lost_or_doubled(store: &PostgresStore, acknowledged: &[u64]) {
+    store.sequence().await.unwrap();
+    let mut kept: Vec<u64> = ledger(store).await.iter().map(|entry| number(entry)).collect();
+    kept.sort_unstable();
+    let count = kept.len();
+    kept.dedup();
+    assert_eq!(kept.len(), count, "an entry stands twice");
+    let lost: Vec<_> = acknowledged.iter().filter(|n| kept.binary_search(n).is_err()).collect();
+    assert!(lost.is_empty(), "acknowledged and lost: {lost:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nodes_find_the_promoted_standby_and_everything_acknowledged_is_there() {
+    let Some(mut cluster) = cluster_or_skip(true) else { return };
+    let nodes = [opened(&cluster, "one", 5_000).await, opened(&cluster, "other", 5_000).await];
+    eventually("somebody leads", async || nodes.iter().any(|node| node.leads())).await;
+    let (next, stop) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+    let writers: Vec<_> = (0..4).map(|n| writing(&nodes[n % 2], &next, &stop)).collect();
+    eventually("there is something to lose", async || next.load(Ordering::SeqCst) > 100).await;
+    let before = nodes[0].head().await.unwrap();
+    let fence = cluster.run("postgres", "select fence from lease").unwrap();
+
+    cluster.kill_primary().unwrap();
+    for node in &nodes {
+        eventually("it says so", async || matches!(node.ready().await, Err(StoreError::Unavailable(_))))
+            .await;
+    }
+    cluster.promote().unwrap();
+    cluster.add_standby().unwrap();
+    for node in &nodes {
+        eventually("it is ready again", async || node.ready().await.is_ok()).await;
+    }
+    let more = next.load(Ordering::SeqCst) + 100;
+    eventually("work goes on", async || next.load(Ordering::SeqCst) > more).await;
+    stop.store(1, Ordering::SeqCst);
+    let mut acknowledged = Vec::new();
+    for writer in writers {
+        acknowledged.extend(writer.await.unwrap());
+    }
+    for node in &nodes {
+        nothing_is_lost_or_doubled(node, &acknowledged).await;
+    }
+    // The ledger grew out of the one that was there before.
+    let grown = nodes[1].entries(0, before.0 as u32).await.unwrap();
+    let mut tree = countersign_ledger::Edge::new();
+    tree.append_all(grown.iter().map(|entry| countersign_ledger::Entry::new(entry).unwrap().leaf_hash()));
+    assert_eq!((tree.size(), tree.root()), before);
+
+    // A lease of before: whoever slept through all of this holds a fence that fits no more.
+    nodes[0].close().await;
+    nodes[1].close().await;
+    let third = opened(&cluster, "third", 5_000).await;
+    third.sequence().await.unwrap();
+    let later = cluster.run("postgres", "select fence from lease").unwrap();
+    assert!(later.parse::<u64>().unwrap() > fence.parse::<u64>().unwrap(), "{fence} {later}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_no_standby_has_is_not_acknowledged_and_not_read_after_a_restart() {
+    let Some(mut cluster) = cluster_or_skip(true) else { return };
+    let store = opened(&cluster, "one", 1_500).await;
+    commit(&*store, 0).await.unwrap();
+    store.sequence().await.unwrap();
+    cluster.kill_standby().unwrap();
+    let outcome = commit(&*store, 1).await;
+    assert!(matches!(outcome, Err(StoreError::Unavailable(_))), "{outcome:?}");
+    assert!(store.ready().await.is_err());
+    // After a restart the server shows what was never acknowledged; nobody reads it through us.
+    cluster.restart(Down::Immediate).unwrap();
+    let shown = "select count(*) from log_queue";
+    assert_eq!(cluster.run("postgres", shown).unwrap(), "1");
+    eventually("nothing is read", async || store.head().await.is_err()).await;
+    assert!(store.head().await.is_err());
+    cluster.revive_standby().unwrap();
+    eventually("it is ready again", async || store.ready().await.is_ok()).await;
+    nothing_is_lost_or_doubled(&store, &[0]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restarted_server_is_found_again_however_it_went_down() {
+    let Some(mut cluster) = cluster_or_skip(false) else { return };
+    let store = opened(&cluster, "one", 5_000).await;
+    let (next, stop) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+    let writer = writing(&store, &next, &stop);
+    for down in [Down::Fast, Down::Immediate, Down::Killed] {
+        let more = next.load(Ordering::SeqCst) + 20;
+        eventually("work goes on", async || next.load(Ordering::SeqCst) > more).await;
+        cluster.restart(down).unwrap();
+        eventually("it is ready again", async || store.ready().await.is_ok()).await;
+    }
+    stop.store(1, Ordering::SeqCst);
+    let acknowledged = writer.await.unwrap();
+    nothing_is_lost_or_doubled(&store, &acknowledged).await;
+}
