@@ -204,7 +204,8 @@ mod tests {
             [text.replace("example.com", "example.org"), text.replace("PRIVATE", "PUBLIC"), text[..60].into()]
         {
             let error = format!("{:#}", signing_key(&altered).err().unwrap());
-            assert!(!error.contains(text.trim().rsplit('+').next().unwrap()), "{error}");
+            // The key itself may hold a + too.
+            assert!(!error.contains(text.trim().splitn(5, '+').last().unwrap()), "{error}");
         }
     }
 }
