@@ -17,6 +17,7 @@ use crate::record::History;
 use crate::refusal::Refusal;
 use crate::requests::ask::{self, Ask, AskedBy};
 use crate::requests::submit::Origin;
+use crate::requests::verify::Started;
 
 /// The channel of every request that comes in here.
 const CHANNEL: &str = "portal";
@@ -123,6 +124,18 @@ impl Service {
             }
         }
         Ok(Taken { id, token })
+    }
+
+    /// Sends a code that was asked for with a token. The browser's key is one: the cap on mails holds there too.
+    pub(crate) async fn send_counted_code(&self, id: RequestId) -> Result<Started, Refusal> {
+        let loaded = self.store.load(Needs { request: Some(id), ..Needs::default() }).await?;
+        let history = History::read(loaded.request.as_ref().ok_or(Refusal::NotFound("request"))?)?;
+        if is_ours(&history) {
+            let key = self.data_key(id).await?.ok_or(Refusal::NotFound("request"))?;
+            let email = self.stated(&key, id, "email").await?;
+            self.count(ADDRESS, &email.value).await?;
+        }
+        self.send_code(id, None).await
     }
 
     /// Sends code and link once more, also to whoever comes back without their browser's key.

@@ -92,7 +92,7 @@ impl Service {
     ) -> Result<Started, Refusal> {
         self.may_prove(caller, id).await?;
         match method {
-            "email" => self.send_code(id, None).await,
+            "email" => self.send_counted_code(id).await,
             "totp" => Ok(Started { method: method.to_owned(), expires_at: None }),
             _ => Err(Refusal::invalid("method", "is `email` or `totp`")),
         }

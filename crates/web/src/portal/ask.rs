@@ -8,8 +8,8 @@ use http::StatusCode;
 use maud::{Markup, html};
 
 use super::guard::Filled;
-use super::respond;
 use super::visit::Visit;
+use super::{layout, respond};
 use crate::app::App;
 
 /// What stands in the form, and what is wrong with it.
@@ -71,6 +71,7 @@ fn draw(visit: &Visit, status: StatusCode, offered: &[&'static str], form: &Form
     let name: &[(&str, &str)] = &[("name", &visit.portal.name)];
     let title = visit.fill("ask.title", name);
     let content = html! {
+        (layout::note(visit))
         h1 { (title) }
         p.lead { (visit.say("ask.lead")) }
         @if offered.is_empty() {

@@ -76,7 +76,7 @@ fn written_to(visit: &Visit, contact: &str) -> Markup {
 /// Something that came of the last form, above everything else.
 pub(super) fn note(visit: &Visit) -> Markup {
     let name = visit.query.get("note").map(String::as_str).unwrap_or_default();
-    let good = matches!(name, "sent" | "confirmed" | "withdrawn");
+    let good = matches!(name, "sent" | "confirmed" | "withdrawn" | "closed");
     html! {
         @if let Some(text) = visit.language.find("note", name) {
             p.note.good[good].bad[!good] role=(if good { "status" } else { "alert" }) { (text) }

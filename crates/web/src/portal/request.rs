@@ -82,16 +82,7 @@ async fn note_after(app: &App, caller: &Caller, id: RequestId) -> &'static str {
 /// Forgets the key to it in this browser.
 pub(super) async fn leave(visit: Visit, Of(id): Of, _sent: Filled) -> Response {
     let gone = visit.jar.set(&visit.jar.key_name(id), "");
-    let content = html! {
-        h1 { (visit.say("leave.send")) }
-        p.lead { (visit.say("leave.done")) }
-        p { a href=(visit.root) { (visit.say("restart")) } }
-    };
-    let mut response = respond::page(&visit, StatusCode::OK, visit.say("leave.send"), &content);
-    if let Some(gone) = gone {
-        response.headers_mut().append(http::header::SET_COOKIE, gone);
-    }
-    response
+    respond::on_to(&visit, &format!("{}?note=closed", visit.root), gone)
 }
 
 fn draw(visit: &Visit, id: RequestId, seen: &Seen, zone: &TimeZone) -> Response {

@@ -221,7 +221,9 @@ async fn closed_request_is_open_no_more_in_this_browser() {
     let page = ana.get(&link).await;
     ana.send(&page, &[]).await;
     let page = ana.get(&at).await;
-    assert_eq!(ana.send_to(&page, "/leave", &[]).await.status, 200);
+    let sent = ana.send_to(&page, "/leave", &[]).await;
+    assert_eq!(sent.location, "/privacy?note=closed");
+    assert!(ana.get(&sent.location).await.text.contains("is closed in this browser"));
     let page = ana.get(&at).await;
     assert!(page.text.contains("Back to your request") && !page.text.contains("Erase my data"));
     assert_eq!(ana.get(&format!("{at}/state")).await.status, 404);
