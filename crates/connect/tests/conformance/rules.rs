@@ -52,7 +52,8 @@ pub async fn every_root_row_is_listed_by_the_key_that_a_look_gives_it(given: Giv
     assert_eq!(all.len() as i64, given.number("SELECT count(*) FROM customer"));
     let looked = given.source.look(&given.map, &all).await.unwrap();
     let mut looked: Vec<_> = looked.into_iter().map(|it| it.root).collect();
-    (all.sort(), looked.sort());
+    all.sort();
+    looked.sort();
     assert_eq!(looked, all);
 }
 

@@ -47,7 +47,10 @@ impl Init {
                 keys::create(&config.keys.directory, &self.origin, &SystemChance)?;
             }
             let service = wiring::over(&config, store)?;
-            begin(&service, people, files, &self.tokens).await
+            let tokens = begin(&service, people, files, &self.tokens).await;
+            // Another node need not wait until this one's lease has run out.
+            service.store().close().await;
+            tokens
         })?;
         let vkey = keys::verifier(&config.keys.directory)?.to_string();
         let names: Vec<&String> = tokens.keys().collect();

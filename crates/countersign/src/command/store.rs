@@ -53,6 +53,7 @@ impl Move {
             })
             .await;
             bar.finish_and_clear();
+            target.close().await;
             anyhow::Ok(moved?)
         })?;
         let tables: serde_json::Map<_, _> =

@@ -1,9 +1,13 @@
 //! Several nodes over one PostgreSQL database.
 
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
 use countersign_testing::postgres::database_or_skip;
 use serde_json::{Value, json};
 
 use crate::fleet::Fleet;
+use crate::place::{Said, program};
 use crate::wire::{Call, ask, get};
 
 #[test]
@@ -60,6 +64,21 @@ fn an_installation_begins_once_whoever_tries() {
     assert!(!fleet.node(1).join("keys").exists(), "no keys are made that open nothing");
 }
 
+/// What the second node says when it is started; one that serves is ended.
+fn refused(fleet: &Fleet) -> Said {
+    let mut command = program(&fleet.node(1));
+    let mut child = command.arg("serve").stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let began = Instant::now();
+    while child.try_wait().unwrap().is_none() && began.elapsed() < Duration::from_secs(60) {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    // One that has ended cannot be killed any more.
+    let _ = child.kill();
+    let output = child.wait_with_output().unwrap();
+    let err = String::from_utf8(output.stderr).unwrap();
+    Said { code: output.status.code().unwrap_or(-1), out: String::new(), err }
+}
+
 #[test]
 fn a_node_with_another_key_does_not_serve() {
     let Some(database) = database_or_skip() else { return };
@@ -68,7 +87,7 @@ fn a_node_with_another_key_does_not_serve() {
     let other = |name: &str, digit: &str| std::fs::write(keys.join(name), digit.repeat(64)).unwrap();
     let genuine = std::fs::read_to_string(keys.join("index.key")).unwrap();
     other("index.key", "a");
-    let said = fleet.run(1, &["serve"]);
+    let said = refused(&fleet);
     assert_eq!(said.code, 1);
     assert!(said.err.contains("the index key of this node is not the one"), "{}", said.err);
     assert!(!said.err.contains(genuine.trim()));
@@ -78,7 +97,7 @@ fn a_node_with_another_key_does_not_serve() {
     for name in ["ledger.key", "ledger.vkey"] {
         std::fs::copy(alone.path().join("keys").join(name), keys.join(name)).unwrap();
     }
-    let said = fleet.run(1, &["serve"]);
+    let said = refused(&fleet);
     assert!(said.err.contains("the ledger key of this node is not the one"), "{}", said.err);
     let node = fleet.serve(0);
     assert_eq!(get(&node.url, "/healthz").unwrap().status, 200);

@@ -1,5 +1,5 @@
 //! One transaction: loads under locks, decides, writes, commits. Two round trips where nothing is unusual: one that
-//! loads, one that writes and commits.
+//! loads, one that writes and commits. Where nothing is locked, the second is the whole transaction.
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,7 +9,7 @@ use futures::future::join;
 use tokio_postgres::error::SqlState;
 
 use super::clock::StoreClock;
-use super::connect::is_lost;
+use super::connect::{is_cut, is_lost};
 use super::load::{For, Look};
 use super::pool::{Client, Pool};
 use super::statement::{Flight, Statement};
@@ -38,57 +38,96 @@ pub(super) async fn once(
     // Dropped in the middle, it is closed: the database then undoes what was not committed.
     let client = pool.get().await?;
     let loading = Flight::prepare(&client, look.statements()).await?;
-    let (began, answers) = join(client.batch_execute(begin(needs)), loading.run(&client)).await;
-    let loaded = match began.map_err(Fault::from).and(answers) {
-        Ok(answers) => look.read(needs, answers, |now| clock.not_before(now)),
-        Err(fault) => Err(fault),
+    let begin = begin(needs);
+    let open = begin.is_some();
+    let answers = match begin {
+        Some(begin) => {
+            let (began, answers) = join(client.batch_execute(begin), loading.run(&client)).await;
+            began.map_err(Fault::from).and(answers)
+        }
+        None => loading.run(&client).await,
     };
-    let loaded = match loaded {
+    let loaded = match answers.and_then(|answers| look.read(needs, answers, |now| clock.not_before(now))) {
         Ok(loaded) => loaded,
-        Err(fault) => return undo(client, fault).await,
+        Err(fault) => return undo(client, open, fault).await,
     };
 
     // What a decision that panics said may hold anything, so it is not repeated here.
     let decided = catch_unwind(AssertUnwindSafe(|| decide(&loaded)));
     let change = match decided {
         Ok(Ok(change)) => change,
-        Ok(Err(refusal)) => return undo(client, StoreError::Refused(refusal).into()).await,
+        Ok(Err(refusal)) => return undo(client, open, StoreError::Refused(refusal).into()).await,
         Err(_) => {
-            return undo(client, StoreError::Unavailable("a decision panicked".to_owned()).into()).await;
+            let panicked = StoreError::Unavailable("a decision panicked".to_owned());
+            return undo(client, open, panicked.into()).await;
         }
     };
     let writes = match writes(&change, needs, &loaded, tried > 0) {
         Ok(writes) => writes,
-        Err(fault) => return undo(client, fault).await,
+        Err(fault) => return undo(client, open, fault).await,
     };
     let (changed, queued) = (!writes.is_empty(), queued(&change));
-    write(client, writes).await?;
+    match (open, writes.len()) {
+        (false, 0) => client.release(),
+        (false, 1) => alone(client, writes).await?,
+        (false, _) => {
+            // Waited for: without it, each write would be a transaction of its own.
+            client.batch_execute(READ_COMMITTED).await?;
+            write(client, writes).await?;
+        }
+        (true, _) => write(client, writes).await?,
+    }
     Ok(Done { committed: Committed { at: loaded.now }, changed, queued })
 }
 
-/// Without a lock, what is found by anything but an id could be missed by two who look for each other.
-fn begin(needs: &Needs) -> &'static str {
+const READ_COMMITTED: &str = "begin isolation level read committed";
+
+/// How a transaction begins that must be open while it is decided. None where nothing is locked and everything is found
+/// by its id: what is written over something that was read is guarded by the version that was read, open or not.
+fn begin(needs: &Needs) -> Option<&'static str> {
     let searches = needs.records.iter().any(|(_, find)| !matches!(find, Find::Id(_)));
     if searches && needs.gauge.is_none() {
-        "begin isolation level serializable"
+        // Without a lock, what is found by anything but an id could be missed by two who look for each other.
+        Some("begin isolation level serializable")
+    } else if needs.request.is_some() || needs.gauge.is_some() {
+        Some(READ_COMMITTED)
     } else {
-        "begin isolation level read committed"
+        None
     }
 }
 
-async fn undo<T>(client: Client, why: Fault) -> Result<T, Fault> {
+async fn undo<T>(client: Client, open: bool, why: Fault) -> Result<T, Fault> {
     // A connection that cannot even do that is closed, which comes to the same.
-    if client.batch_execute("rollback").await.is_ok() && !is_lost(&why) {
+    if !is_lost(&why) && (!open || client.batch_execute("rollback").await.is_ok()) {
         client.release();
     }
     Err(why)
+}
+
+/// Sends one write that is a transaction by itself.
+async fn alone(client: Client, writes: Vec<Statement>) -> Result<(), Fault> {
+    let flight = match Flight::prepare(&client, writes).await {
+        Ok(flight) => flight,
+        Err(fault) => return undo(client, false, fault).await,
+    };
+    match flight.run(&client).await {
+        // The server may have stopped waiting for its standby.
+        Ok(_) if client.was_warned() => Err(Fault::Unknown),
+        Ok(_) => {
+            client.release();
+            Ok(())
+        }
+        // INVARIANT: what may have been committed is never sent again.
+        Err(Fault::Postgres(error)) if is_cut(&error) || is_unknown(&error) => Err(Fault::Unknown),
+        Err(fault) => undo(client, false, fault).await,
+    }
 }
 
 /// Sends all writes and the commit in one flight. A write that fails makes the commit behind it a rollback.
 async fn write(client: Client, writes: Vec<Statement>) -> Result<(), Fault> {
     let flight = match Flight::prepare(&client, writes).await {
         Ok(flight) => flight,
-        Err(fault) => return undo(client, fault).await,
+        Err(fault) => return undo(client, true, fault).await,
     };
     let (written, committed) = join(flight.run(&client), client.batch_execute("commit")).await;
     match (written, committed) {
@@ -119,7 +158,12 @@ fn is_silence(fault: &Fault) -> bool {
 /// Whether the answer to a commit says for certain that nothing stands.
 fn is_undone(error: &tokio_postgres::Error) -> bool {
     let code = error.code().map(SqlState::code).unwrap_or_default();
-    code.starts_with("23") || (code.starts_with("40") && code != "40003")
+    code.starts_with("23") || (code.starts_with("40") && !is_unknown(error))
+}
+
+/// Whether the server itself does not know whether it stands.
+fn is_unknown(error: &tokio_postgres::Error) -> bool {
+    error.code() == Some(&SqlState::T_R_STATEMENT_COMPLETION_UNKNOWN)
 }
 
 /// Everything that `change` writes, in the order in which it is sent; empty if it changes nothing.

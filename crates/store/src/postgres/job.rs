@@ -109,14 +109,19 @@ fn end(statement: &mut Statement, group: &[JobChange], careful: bool) -> Result<
                 "delete from job j using {fences} where {HELD} and j.generation = j.claimed returning 1"
             ),
         );
-        statement.part(
-            "kept",
-            &format!(
-                "update job j set lease_until = null, attempts = 0 from {fences} \
-                 where {HELD} and j.generation <> j.claimed returning 1"
-            ),
-        );
-        statement.part("ended", "select 1 from done union all select 1 from kept");
+        if careful {
+            statement.part(
+                "kept",
+                &format!(
+                    "update job j set lease_until = null, attempts = 0 from {fences} \
+                     where {HELD} and j.generation <> j.claimed returning 1"
+                ),
+            );
+            statement.part("ended", "select 1 from done union all select 1 from kept");
+        } else {
+            // Few are wished again during their lease; those are found out by the next try.
+            statement.part("ended", "select 1 from done");
+        }
         statement.guard("ended", done.len(), broken);
     }
     if !again.is_empty() {

@@ -2,7 +2,7 @@
 //! of others, and by looking. It also finds out what happened on other nodes, for whoever watches.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -25,6 +25,8 @@ const LOOK: [Duration; 2] = [Duration::from_millis(25), Duration::from_millis(10
 const LATELY: Duration = Duration::from_secs(5);
 /// How often the others look how far the ledger is: without hints, and with.
 const FOLLOW: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(500)];
+/// Entries that are queued within this go into the ledger together, and those who watch are told once.
+const GATHER: Duration = Duration::from_millis(15);
 /// Tries of a batch when something was in the way.
 const TRIES: u32 = 8;
 /// After an error of the database.
@@ -43,6 +45,9 @@ pub(super) struct Sequencer {
     hints: Option<Arc<Hints>>,
     wake: Notify,
     changes: watch::Sender<u64>,
+    /// Whoever watches was told a moment ago, and whether there is more to tell since.
+    telling: AtomicBool,
+    more: AtomicBool,
     asked: AtomicU64,
     leads_until: Mutex<Option<Instant>>,
     turn: tokio::sync::Mutex<Turn>,
@@ -74,6 +79,8 @@ impl Sequencer {
             hints,
             wake: Notify::new(),
             changes: watch::channel(0).0,
+            telling: AtomicBool::new(false),
+            more: AtomicBool::new(false),
             asked: AtomicU64::new(0),
             leads_until: Mutex::new(None),
             turn: tokio::sync::Mutex::default(),
@@ -89,9 +96,25 @@ impl Sequencer {
         self.changes.subscribe()
     }
 
-    /// Something was committed here.
-    pub(super) fn noticed(&self) {
+    /// Something was committed here. The first is told at once, what follows on its heels together.
+    pub(super) fn noticed(self: &Arc<Self>) {
+        if self.telling.swap(true, Ordering::AcqRel) {
+            self.more.store(true, Ordering::Release);
+            // Whoever was telling may have looked just before.
+            if self.telling.load(Ordering::Acquire) || !self.more.swap(false, Ordering::AcqRel) {
+                return;
+            }
+            self.telling.store(true, Ordering::Release);
+        }
         self.changes.send_modify(|told| *told += 1);
+        let this = Arc::clone(self);
+        tokio::spawn(async move {
+            sleep(GATHER).await;
+            this.telling.store(false, Ordering::Release);
+            if this.more.swap(false, Ordering::AcqRel) {
+                this.noticed();
+            }
+        });
     }
 
     /// Entries were queued here.
@@ -104,7 +127,7 @@ impl Sequencer {
     }
 
     /// A checkpoint was kept here.
-    pub(super) fn told(&self) {
+    pub(super) fn told(self: &Arc<Self>) {
         self.noticed();
         self.tell();
     }
@@ -135,9 +158,13 @@ impl Sequencer {
                     PAUSE
                 }
             };
+            let woken = async {
+                sleep(GATHER).await;
+                self.wake.notified().await;
+            };
             tokio::select! {
                 _ = stop.changed() => {}
-                () = self.wake.notified() => {}
+                () = woken => {}
                 () = sleep(pause) => {}
             }
         }
@@ -152,7 +179,7 @@ impl Sequencer {
     }
 
     /// Leads if it can, follows if not; answers when to look again.
-    async fn round(&self) -> Result<Duration, Fault> {
+    async fn round(self: &Arc<Self>) -> Result<Duration, Fault> {
         let mut turn = self.turn.lock().await;
         let upto = self.asked.load(Ordering::Acquire);
         let client = self.pool.get().await?;
@@ -208,7 +235,7 @@ impl Sequencer {
     }
 
     /// Moves until nothing waits. What was committed before the call is in then.
-    async fn empty(&self, client: &Client, turn: &mut Turn) -> Result<(), Fault> {
+    async fn empty(self: &Arc<Self>, client: &Client, turn: &mut Turn) -> Result<(), Fault> {
         let mut tried = 0;
         loop {
             match self.batch(client, turn).await {
@@ -240,7 +267,7 @@ impl Sequencer {
     }
 
     /// One batch; answers how much it moved.
-    async fn batch(&self, client: &Client, turn: &mut Turn) -> Result<usize, Fault> {
+    async fn batch(self: &Arc<Self>, client: &Client, turn: &mut Turn) -> Result<usize, Fault> {
         let Some(held) = turn.held else { return Err(StoreError::Fenced.into()) };
         let waiting = queue::read(client).await?;
         let count = waiting.len();
@@ -259,7 +286,7 @@ impl Sequencer {
     }
 
     /// Tells whoever watches when the ledger went on, here or elsewhere.
-    async fn look(&self, client: &Client, turn: &mut Turn) -> Result<(), Fault> {
+    async fn look(self: &Arc<Self>, client: &Client, turn: &mut Turn) -> Result<(), Fault> {
         let rows = ask(client, Ok(Statement::plain(FAR, Vec::new()))).await?;
         let far = rows.first().map(|row| Ok::<_, Fault>((get(row, 0)?, get(row, 1)?))).transpose()?;
         if turn.far != far {
@@ -270,7 +297,7 @@ impl Sequencer {
     }
 
     /// Answers once all that was committed before the call is in the ledger.
-    pub(super) async fn drained(&self) -> Result<(), Fault> {
+    pub(super) async fn drained(self: &Arc<Self>) -> Result<(), Fault> {
         let ticket = self.asked.fetch_add(1, Ordering::AcqRel) + 1;
         let began = Instant::now();
         let mut last = None;

@@ -16,12 +16,20 @@ const WITHIN: Duration = Duration::from_secs(120);
 const FOR_EVER_MS: u64 = 3_600_000;
 
 /// A sequencer that works only when it is told to.
-fn by_hand(url: &str, lease_ms: u64) -> Sequencer {
+fn by_hand(url: &str, lease_ms: u64) -> Arc<Sequencer> {
     let connector = Arc::new(Connector::new(&PostgresOptions::new(url)).unwrap());
-    Sequencer::new(Pool::new(connector, 2), "test", lease_ms, None)
+    Arc::new(Sequencer::new(Pool::new(connector, 2), "test", lease_ms, None))
 }
 
-async fn step(sequencer: &Sequencer) -> Result<(), Fault> {
+/// Another that holds the lease as `one` does: the same holder, the same fence, so that no lease tells them apart.
+async fn forged(url: &str, one: &Sequencer) -> Arc<Sequencer> {
+    let mut other = by_hand(url, FOR_EVER_MS);
+    Arc::get_mut(&mut other).unwrap().name = one.name.clone();
+    other.turn.lock().await.held = one.turn.lock().await.held;
+    other
+}
+
+async fn step(sequencer: &Arc<Sequencer>) -> Result<(), Fault> {
     let mut turn = sequencer.turn.lock().await;
     let client = sequencer.pool.get().await?;
     sequencer.empty(&client, &mut turn).await
@@ -64,13 +72,9 @@ async fn is_whole(store: &PostgresStore, count: u64) {
 async fn two_that_both_hold_the_lease_never_fork_the_ledger() {
     let Some(database) = database_or_skip() else { return };
     let store = Arc::new(resting(&database.url()).await);
-    let one = Arc::new(by_hand(&database.url(), FOR_EVER_MS));
+    let one = by_hand(&database.url(), FOR_EVER_MS);
     assert!(lead(&one).await);
-    // Forged: the same holder, the same fence, so that no lease tells them apart.
-    let mut other = by_hand(&database.url(), FOR_EVER_MS);
-    other.name = one.name.clone();
-    other.turn.get_mut().held = one.turn.lock().await.held;
-    let other = Arc::new(other);
+    let other = forged(&database.url(), &one).await;
     let writers: Vec<_> = (0..4)
         .map(|writer| {
             let store = Arc::clone(&store);
@@ -111,9 +115,7 @@ async fn an_edge_that_was_left_behind_is_read_again_and_nothing_is_written_over(
     let store = resting(&database.url()).await;
     let one = by_hand(&database.url(), FOR_EVER_MS);
     assert!(lead(&one).await);
-    let mut other = by_hand(&database.url(), FOR_EVER_MS);
-    other.name = one.name.clone();
-    other.turn.get_mut().held = one.turn.lock().await.held;
+    let other = forged(&database.url(), &one).await;
     for n in 0..20 {
         commit(&store, n).await;
         let sequencer = if n % 2 == 0 { &one } else { &other };
