@@ -114,7 +114,11 @@ impl Scene<'_> {
                     std::thread::sleep(Duration::from_millis(100));
                 }
                 self.taken_over += usize::from(met);
+                // When it wakes, it cannot learn that its lease is lost before it has ended what it was in.
+                self.doors_of_store(node).for_each(Proxy::hold);
                 self.fleet.wake(node);
+                std::thread::sleep(Duration::from_millis(1_500));
+                self.doors_of_store(node).for_each(Proxy::let_go);
             }
             Fault::SleepThroughFailOver => {
                 self.fleet.put_to_sleep(node);

@@ -2,7 +2,7 @@
 //! shop tell one story, and it is the one that was acknowledged.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use countersign_client::view::Request;
@@ -55,29 +55,23 @@ fn racing_acts_on_two_nodes_have_one_truth() {
     let mut races: Vec<Race> = RACES.iter().flat_map(|race| vec![*race; rounds]).collect();
     chance.shuffle(&mut races);
     let began = Instant::now();
-    let ended: Arc<Mutex<Vec<(Race, Round, Result<Truth, String>)>>> = Arc::default();
+    let mut ended: Vec<Ended> = Vec::new();
     runtime.block_on(async {
         let mut running = JoinSet::new();
         for race in races {
             let queue = if race == Race::DoubleRun { &customers.stubborn } else { &customers.docile };
             let round = Round { customer: queue.next().unwrap(), head: head_start(&mut chance) };
-            let (directory, ended) = (Arc::clone(fleet.directory()), Arc::clone(&ended));
-            running.spawn(async move {
-                let truth = round.run(race, &directory).await;
-                ended.lock().unwrap_or_else(PoisonError::into_inner).push((race, round, truth));
-            });
+            let directory = Arc::clone(fleet.directory());
+            running.spawn(async move { Ended { race, round, truth: round.run(race, &directory).await } });
             if running.len() >= AT_ONCE {
-                running.join_next().await.unwrap().unwrap();
+                ended.extend(running.join_next().await.map(Result::unwrap));
             }
         }
-        while let Some(round) = running.join_next().await {
-            round.unwrap();
-        }
+        ended.extend(running.join_all().await);
     });
-    let ended = std::mem::take(&mut *ended.lock().unwrap_or_else(PoisonError::into_inner));
     let (mut wrongs, mut won) = (Vec::new(), BTreeMap::new());
     let gone = shop.gone();
-    for (race, round, truth) in &ended {
+    for Ended { race, round, truth } in &ended {
         let went = gone.get(&round.customer).copied().unwrap_or(0);
         match truth {
             Ok(truth) if went == i64::from(truth.done) => {
@@ -95,6 +89,13 @@ fn racing_acts_on_two_nodes_have_one_truth() {
     assert!(wrongs.is_empty(), "{} races went wrong:\n{}", wrongs.len(), wrongs.join("\n"));
     let both = |race| won.keys().filter(|(of, _)| *of == race).count() > 1;
     assert!(both(Race::ApproveDeny) && both(Race::WithdrawRelease), "one side always won: that is no race");
+}
+
+/// A round that is over.
+struct Ended {
+    race: Race,
+    round: Round,
+    truth: Result<Truth, String>,
 }
 
 /// What a round came to.
