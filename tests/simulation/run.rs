@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use countersign_core::request::Event;
 use countersign_ledger::Checkpoint;
 use countersign_service::ports::store::{Needs, Store};
 
@@ -301,6 +302,11 @@ impl Run {
                 self.model.effect(&effect)?;
             }
             let read = self.model.entry(&entry)?;
+            if let Read::Event(id, event) = &read
+                && matches!(**event, Event::Submitted(_))
+            {
+                self.model.keys.extend(self.rig.data_key(*id).map(|key| (*id, key)));
+            }
             for watch in &mut *watches {
                 watch.saw(&read, &self.model, now);
             }
