@@ -60,7 +60,7 @@ async fn submit(node: &Node) -> Vec<String> {
         let request: serde_json::Value = serde_json::from_slice(answer).unwrap();
         ids.push(request["id"].as_str().unwrap().to_owned());
     }
-    let mut reader = Client::connect(&node.address, &node.token("Olga")).await;
+    let mut reader = Client::connect(&node.address, &node.token("olga")).await;
     let since = Instant::now();
     for id in &ids {
         // Until it was looked at, and waits for nothing but people.
@@ -119,7 +119,7 @@ fn fill(
 
 /// The 99th percentiles, in milliseconds: pages of the inbox, what waits for one's own seat, pages of requests.
 async fn read(nodes: &[Node; 2], real: &[String]) -> (f64, f64, f64) {
-    let mut officer = Client::connect(&nodes[0].address, &nodes[0].token("Olga")).await;
+    let mut officer = Client::connect(&nodes[0].address, &nodes[0].token("olga")).await;
     let inbox = "/v1/requests?status=waiting&waiting_for=vote:privacy&order=oldest";
     let mut took = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..2 {
