@@ -29,7 +29,7 @@ pub(crate) async fn like_last_request(db: &Client, pipeline: bool) -> String {
         assert_eq!(left, 0, "{sql}");
     }
     let mut script =
-        "\\set a random(0, 9223372036854775807)\n\\set b random(0, 9223372036854775807)\n".to_owned();
+        "\\set a random(1, 1000000000000000000)\n\\set b random(1, 1000000000000000000)\n".to_owned();
     script += if pipeline { "\\startpipeline\nbegin;\n" } else { "begin;\n" };
     for (table, of) in TABLES {
         rows(db, &mut script, table, of, &id, &hex).await;

@@ -11,7 +11,7 @@ use countersign_store::{PostgresOptions, PostgresStore};
 use countersign_testing::postgres::{Database, Server, Unavailable};
 
 use crate::line::{Limit, Line};
-use crate::shared::{connect, median};
+use crate::shared::median;
 
 /// Jobs claimed in one go, as a node does.
 const BATCH: u32 = 64;

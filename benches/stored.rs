@@ -14,10 +14,11 @@ use crate::line::{Limit, Line};
 use crate::node::Node;
 use crate::shared::connect;
 
-/// Requests that came over HTTP, each of another customer.
-const REAL: i64 = 1_000;
+/// Requests that came over HTTP, each of another customer: a tenth of all, and no more than these.
+const REAL: i64 = large::OTHERS;
 /// Copies made in one transaction.
 const AT_ONCE: i64 = 100_000;
+/// Calls of each kind, of fewer requests no more than there are.
 const CALLS: usize = 2_000;
 /// As far as somebody turns pages.
 const PAGES: usize = 20;
@@ -35,10 +36,10 @@ fn measured(folder: &Path, stored: i64, waiting: i64) -> Result<Vec<Line>, Unava
     let database = server.database()?;
     let nodes = Node::begin_two(folder, &database.url());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let real = runtime.block_on(submit(&nodes[0]));
+    let real = runtime.block_on(submit(&nodes[0], REAL.min(stored / 10)));
     let db = runtime.block_on(async { connect(&database.url()).await });
-    fill(&runtime, &database, &db, stored, waiting)?;
-    let (inbox, mine, page) = runtime.block_on(read(&nodes, &real));
+    fill(&runtime, &database, &db, stored - real.len() as i64, waiting)?;
+    let (inbox, mine, page) = runtime.block_on(read(&nodes, &real, CALLS.min(stored as usize)));
     let line = |what: &str, took: f64| Line {
         name: format!("{what}, p99, {stored} stored, {waiting} waiting"),
         ours: format!("{took:.1} ms"),
@@ -50,17 +51,17 @@ fn measured(folder: &Path, stored: i64, waiting: i64) -> Result<Vec<Line>, Unava
 }
 
 /// Erasures that the desk asks for; they wait for a vote.
-async fn submit(node: &Node) -> Vec<String> {
+async fn submit(node: &Node, real: i64) -> Vec<String> {
     let mut desk = Client::connect(&node.address, &node.token("desk")).await;
     let mut ids = Vec::new();
-    for customer in 2..2 + REAL.min(large::OTHERS) {
+    for customer in 2..2 + real {
         let body = format!(r#"{{"action":"erase","subject":{{"email":"{}"}}}}"#, large::email(customer));
         let (status, answer) = desk.post("/v1/requests", &body).await;
         assert_eq!(status, 201, "{}", String::from_utf8_lossy(answer));
         let request: serde_json::Value = serde_json::from_slice(answer).unwrap();
         ids.push(request["id"].as_str().unwrap().to_owned());
     }
-    let mut reader = Client::connect(&node.address, &node.token("Olga")).await;
+    let mut reader = Client::connect(&node.address, &node.token("olga")).await;
     let since = Instant::now();
     for id in &ids {
         // Until it was looked at, and waits for nothing but people.
@@ -86,12 +87,12 @@ fn fill(
 ) -> Result<(), Unavailable> {
     const ID: &str = "int8send(1) || int8send(n)";
     const FRESH: &str = "int8send(n) || int8send(n + 1) || int8send(n + 2) || int8send(n + 3)";
-    let last = "select id, id::text from request order by submitted_at, id limit 1";
+    let last = "select id, id::text as shown from request order by submitted_at, id limit 1";
     let row = runtime.block_on(db.query_one(last, &[])).unwrap();
     let of = format!("'{}'::bytea", row.get::<_, String>(1));
     let uuid = |id: &str| format!("(encode({id}, 'hex')::uuid)::text");
-    for from in (0..stored - REAL).step_by(AT_ONCE as usize) {
-        let to = (from + AT_ONCE).min(stored - REAL);
+    for from in (0..stored).step_by(AT_ONCE as usize) {
+        let to = (from + AT_ONCE).min(stored);
         // Waiting ones stand among the others, as old requests that nobody came to.
         let waits = format!("(n * {waiting} / {stored} <> (n + 1) * {waiting} / {stored})");
         let series = format!("generate_series({from}::bigint, {}::bigint) n", to - 1);
@@ -118,14 +119,14 @@ fn fill(
 }
 
 /// The 99th percentiles, in milliseconds: pages of the inbox, what waits for one's own seat, pages of requests.
-async fn read(nodes: &[Node; 2], real: &[String]) -> (f64, f64, f64) {
-    let mut officer = Client::connect(&nodes[0].address, &nodes[0].token("Olga")).await;
+async fn read(nodes: &[Node; 2], real: &[String], calls: usize) -> (f64, f64, f64) {
+    let mut officer = Client::connect(&nodes[0].address, &nodes[0].token("olga")).await;
     let inbox = "/v1/requests?status=waiting&waiting_for=vote:privacy&order=oldest";
     let mut took = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..2 {
         took = (Vec::new(), Vec::new(), Vec::new());
         let mut path = inbox.to_owned();
-        for call in 0..CALLS {
+        for call in 0..calls {
             let page = timed(&mut officer, &path, &mut took.0).await;
             path = match page["cursor"].as_str() {
                 Some(cursor) if call % PAGES != PAGES - 1 => format!("{inbox}&cursor={cursor}"),

@@ -13,6 +13,7 @@ use countersign_service::keys::Keys;
 use countersign_service::ports::notifier::{About, Message};
 use countersign_service::ports::source::Source;
 use countersign_service::ports::store::{Job, Store};
+use countersign_service::seal::DataKey;
 use countersign_service::{Parts, Service};
 use countersign_store::{PostgresOptions, PostgresStore, SqliteStore};
 use countersign_testing::clock::Hand;
@@ -215,6 +216,13 @@ impl Rig {
     /// The store itself, without gates.
     pub(crate) fn store(&self) -> Arc<dyn Store> {
         Arc::clone(&self.stores[0])
+    }
+
+    /// The key of a request, as whoever has the node's keys can read it.
+    pub(crate) fn data_key(&self, id: RequestId) -> Option<DataKey> {
+        let store = self.store();
+        let (epoch, wrapped) = whole(async move { store.key(id).await }).unwrap()?;
+        DataKey::unwrap(id, &keys(), epoch, &wrapped).ok()
     }
 
     pub(crate) fn claim(&self, node: usize, limit: u32) -> Vec<Job> {

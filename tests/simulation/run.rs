@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use countersign_core::request::Event;
 use countersign_ledger::Checkpoint;
 use countersign_service::ports::store::{Needs, Store};
 
@@ -67,7 +68,7 @@ impl Run {
             }
             Command::Time { node } => {
                 let service = Arc::clone(&self.rig.nodes[*node]);
-                Task::new(async move { service.pass_time().await }).to_the_end().await;
+                Task::new(async move { service.pass_time().await }).finished().await;
             }
             Command::Sign { node } => {
                 let signed = self.rig.nodes[*node].sign_head().await;
@@ -101,10 +102,8 @@ impl Run {
             turn(tasks, order, cut.map(|(task, gate)| Stop { task, gate, fate: Fate::Dropped })).await;
         for (call, answer) in told.iter().zip(&answers) {
             match (call, answer) {
-                (Call::Submit { asked }, Some(Ok(Told::Submitted { id, again }))) => {
-                    if !again {
-                        self.model.asked.insert(*id, asked.clone());
-                    }
+                (Call::Submit { asked }, Some(Ok(Told::Submitted { id, again: false }))) => {
+                    self.model.asked.insert(*id, asked.clone());
                 }
                 (Call::Submit { asked }, None) => self.model.orphans.push(asked.clone()),
                 _ => {}
@@ -256,7 +255,7 @@ impl Run {
             let node = turn % NODES;
             if turn % 10 == 0 {
                 let service = Arc::clone(&self.rig.nodes[node]);
-                Task::new(async move { service.pass_time().await }).to_the_end().await;
+                Task::new(async move { service.pass_time().await }).finished().await;
             }
             self.work(node, 16, turn as u64, None).await?;
             self.read(&mut []).await?;
@@ -301,6 +300,11 @@ impl Run {
                 self.model.effect(&effect)?;
             }
             let read = self.model.entry(&entry)?;
+            if let Read::Event(id, event) = &read
+                && matches!(**event, Event::Submitted(_))
+            {
+                self.model.keys.extend(self.rig.data_key(*id).map(|key| (*id, key)));
+            }
             for watch in &mut *watches {
                 watch.saw(&read, &self.model, now);
             }

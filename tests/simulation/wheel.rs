@@ -111,7 +111,7 @@ impl<T> Task<T> {
         }
     }
 
-    pub(crate) async fn to_the_end(&mut self) -> T {
+    pub(crate) async fn finished(&mut self) -> T {
         loop {
             if let Came::End(answer) = self.go().await {
                 return answer;

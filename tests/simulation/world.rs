@@ -139,10 +139,10 @@ impl Snapshot {
         let mut found = self.holders(proved);
         for wanted in stated {
             let holds = |row: &&Row| row.names.get(wanted.0) == Some(wanted.1);
-            if !found.iter().any(|row| holds(&row)) {
+            if !found.iter().any(holds) {
                 return Found::Nobody;
             }
-            found.retain(|row| !row.names.contains_key(wanted.0) || holds(&row));
+            found.retain(|row| !row.names.contains_key(wanted.0) || holds(row));
         }
         if found.is_empty() {
             return Found::Nobody;

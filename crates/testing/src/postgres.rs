@@ -150,8 +150,9 @@ impl Server {
         let said = String::from_utf8_lossy(&output.stdout);
         let tps = said.lines().find_map(|line| line.strip_prefix("tps = ")?.split(' ').next()?.parse().ok());
         tps.filter(|_| output.status.success()).ok_or_else(|| {
+            // Each client says the same again.
             let why = String::from_utf8_lossy(&output.stderr);
-            Unavailable::because(format_args!("pgbench: {}", why.trim_end()))
+            Unavailable::because(why.lines().next().unwrap_or("pgbench said nothing"))
         })
     }
 

@@ -1,5 +1,7 @@
 //! One event of a request after those before it: whether the rules allow it, and what is so after it.
 
+use std::collections::BTreeSet;
+
 use countersign_core::id::RequestId;
 use countersign_core::receipt::{Outcome, Receipt};
 use countersign_core::request::{By, Event, Submitted};
@@ -8,7 +10,7 @@ use countersign_service::ports::store::Status;
 
 use super::law::{Occasion, most};
 use super::{Asker, Broken, Held, Model, Request, rule};
-use crate::world::{Found, Names};
+use crate::world::{Found, Names, Root};
 
 impl Model {
     pub(super) fn event(&mut self, id: RequestId, index: u64, seq: u64, at: i64, event: &Event) -> Held {
@@ -245,16 +247,27 @@ impl Model {
     /// Whether a look that began at `since` could find this.
     fn saw(&self, request: &Request, since: i64, survey: Option<&Survey>) -> Held {
         let n = request.asked.n;
-        let looks = self.world.since(since);
-        let fits = looks.iter().any(|look| match survey {
-            None => look_for(look, request) == Found::Nobody,
-            Some(survey) => match look_for(look, request) {
-                Found::One { counts, .. } => counts == survey.counts,
-                Found::Nobody | Found::Several => false,
-            },
-        });
+        let fits = match survey {
+            None => self.world.since(since).iter().any(|look| look_for(look, request) == Found::Nobody),
+            Some(survey) => self.meant(request, survey).is_some(),
+        };
         rule!(fits, "request {n}: the sources hold nothing like {survey:?}");
         Ok(())
+    }
+
+    /// Whom a survey found, and their addresses: of all that it can have seen, what it commits to.
+    fn meant(&self, request: &Request, survey: &Survey) -> Option<(BTreeSet<Root>, BTreeSet<String>)> {
+        let key = self.keys.get(&request.id)?;
+        let looks = self.world.since(survey.at.as_millis());
+        looks.iter().map(|look| look_for(look, request)).find_map(|found| match found {
+            Found::One { roots, emails, counts }
+                if counts == survey.counts
+                    && key.commit("roots", &spelled(request, &roots)) == survey.roots =>
+            {
+                Some((roots, emails))
+            }
+            Found::One { .. } | Found::Nobody | Found::Several => None,
+        })
     }
 
     /// What is so after it.
@@ -269,11 +282,7 @@ impl Model {
                 }
             }
             Event::Surveyed { survey } => {
-                let looks = self.world.since(survey.at.as_millis());
-                let found = looks.iter().map(|look| look_for(look, request)).find_map(|found| match found {
-                    Found::One { roots, emails, counts } if counts == survey.counts => Some((roots, emails)),
-                    _ => None,
-                });
+                let found = self.meant(request, survey);
                 (request.roots, request.emails) = found.unwrap_or_default();
                 (request.survey, request.usable) = (Some(survey.clone()), true);
             }
@@ -316,6 +325,18 @@ impl Model {
             | Event::Commented { .. } => {}
         }
     }
+}
+
+/// Root keys in the form that a survey commits to.
+fn spelled(request: &Request, roots: &BTreeSet<Root>) -> Vec<u8> {
+    if request.asked.action == "purge" {
+        return b"shop/app_log".to_vec();
+    }
+    let table = |source: &str| if source == "shop" { "customer" } else { "contact" };
+    let mut names: Vec<String> =
+        roots.iter().map(|(source, key)| [source, table(source), &format!("[{key:?}]")].join("\0")).collect();
+    names.sort();
+    names.join("\n").into_bytes()
 }
 
 /// Whom a request means, by what is proved of it.

@@ -17,6 +17,7 @@ use countersign_core::request::Event;
 use countersign_core::subject::Proof;
 use countersign_core::survey::Survey;
 use countersign_service::ports::store::Status;
+use countersign_service::seal::DataKey;
 use serde_json::Value;
 
 pub(crate) use self::expect::{Call, Way, YES};
@@ -117,6 +118,8 @@ pub(crate) struct Model {
     pub(crate) world: Arc<World>,
     pub(crate) people: BTreeMap<PersonId, Person>,
     pub(crate) requests: BTreeMap<RequestId, Request>,
+    /// The keys of requests, with which an auditor opens what a survey commits to.
+    pub(crate) keys: BTreeMap<RequestId, DataKey>,
     /// Legal holds that stand, and those that were asked for.
     pub(crate) holds: BTreeMap<String, BTreeSet<Root>>,
     pub(crate) placing: BTreeMap<String, BTreeSet<Root>>,
@@ -154,6 +157,7 @@ impl Model {
             world: Arc::clone(&rig.world),
             people,
             requests: BTreeMap::new(),
+            keys: BTreeMap::new(),
             holds: BTreeMap::new(),
             placing: BTreeMap::new(),
             numbers: NUMBERS[0],

