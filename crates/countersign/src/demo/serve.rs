@@ -117,6 +117,7 @@ fn welcome(dir: &Path, url: &str, made: &Made, fresh: bool) -> String {
         "  # Anybody can check who let it:".to_owned(),
         format!("  cs --config {dir}/countersign.toml ledger export ledger-export && cs ledger verify ledger-export"),
         String::new(),
+        format!("Keys and tokens lie in {dir}/ beside the data, and nobody watches the clock: for trying only."),
         "Ctrl-C stops it.".to_owned(),
     ]);
     lines.join("\n")

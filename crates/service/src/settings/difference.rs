@@ -2,6 +2,7 @@
 //! what a change means for the requests that wait.
 
 mod policy_text;
+mod policy_words;
 #[cfg(test)]
 mod tests;
 
@@ -23,6 +24,8 @@ enum Stands {
     Shown(String),
     /// Compared, and not shown.
     Long(String),
+    /// A policy: what its change means is said.
+    Policy(String),
     /// There or not.
     There,
 }
@@ -42,6 +45,15 @@ pub fn difference(old: &Settings, new: &Settings) -> Vec<String> {
 fn sentence(name: &str, before: Option<&Stands>, after: Option<&Stands>) -> Option<String> {
     match (before, after) {
         (Some(before), Some(after)) if before == after => None,
+        (Some(Stands::Policy(before)), Some(Stands::Policy(after))) => {
+            Some(format!("{name} {}", policy_words::words(Some(before), Some(after))))
+        }
+        (None, Some(Stands::Policy(after))) => {
+            Some(format!("{name} {}", policy_words::words(None, Some(after))))
+        }
+        (Some(Stands::Policy(before)), None) => {
+            Some(format!("{name} {}", policy_words::words(Some(before), None)))
+        }
         (Some(Stands::Shown(before)), Some(Stands::Shown(after))) => {
             Some(format!("{name}: {before} → {after}"))
         }
@@ -59,7 +71,7 @@ fn inventory(settings: &Settings) -> Inventory {
         all.insert((rank, name), it);
     };
     for (id, text) in policy_text::by_id(settings.bundle.policies().map(|(_, text)| text)) {
-        put(0, format!("policy `{id}`"), Stands::Long(text));
+        put(0, format!("policy `{id}`"), Stands::Policy(text));
     }
     for group in &settings.groups {
         put(1, format!("group `{group}`"), Stands::There);
