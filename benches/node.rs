@@ -23,10 +23,14 @@ const DESK: &str = "@id(\"access.desk\")\n\
     when { context.attested.contains(\"identity\") };\n";
 const PEOPLE: &str = "[[person]]\nname = \"Ada\"\nidentities = { email = \"ada@example.com\" }\n\
     roles = [\"administrator\"]\n[[person.service]]\nname = \"portal\"\nchannel = \"portal\"\n\
-    [[person.service]]\nname = \"desk\"\nattests = [\"identity\"]\n";
+    [[person.service]]\nname = \"desk\"\nattests = [\"identity\"]\n\
+    [[person]]\nname = \"Olga\"\nidentities = { email = \"olga@example.com\" }\nseats = [\"privacy\"]\nroles = [\"reviewer\"]\n";
 const CONFIGURATION: &str = "[server]\nlisten = \"127.0.0.1:0\"\n[log]\nfilter = \"error\"\n\
     [mail]\nkind = \"inbox\"\ndirectory = \"inbox\"\nfrom = \"countersign@example.com\"\n\
     [sources.large]\nkind = \"sqlite\"\npath = \"large.db\"\n";
+
+const FIRST: &str = "countersign.toml";
+const SECOND: &str = "second.toml";
 
 /// The program, serving; ended when this is dropped.
 pub(crate) struct Node {
@@ -39,28 +43,22 @@ pub(crate) struct Node {
 impl Node {
     /// Begins an installation in `folder`, with the sample's policies and one source, and serves it.
     pub(crate) fn begin(folder: &Path) -> Self {
-        write(folder, "countersign.toml", CONFIGURATION);
-        write(folder, "people.toml", PEOPLE);
-        write(folder, "settings/settings.toml", SETTINGS);
-        write(folder, "settings/maps/large.toml", &large::map_text());
-        write(folder, "settings/policies/desk.cedar", DESK);
-        for name in ["access", "erase", "export", "purge"] {
-            let path = format!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../policies/{}.cedar"), name);
-            if let Ok(text) = fs::read_to_string(path) {
-                write(folder, &format!("settings/policies/{name}.cedar"), &text);
-            }
-        }
-        large::build(&folder.join("large.db"));
-        let output = program(folder)
-            .args(["init", "settings", "--people", "people.toml", "--origin", "example.com/bench"])
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        Self::serve(folder)
+        install(folder, CONFIGURATION);
+        Self::serve(folder, FIRST)
     }
 
-    fn serve(folder: &Path) -> Self {
-        let mut child = program(folder).args(["--json", "serve"]).stdout(Stdio::piped()).spawn().unwrap();
+    /// Begins an installation in `folder` over a database, and serves it by two nodes.
+    pub(crate) fn begin_two(folder: &Path, url: &str) -> [Self; 2] {
+        let over = |data: &str| format!("{CONFIGURATION}[store]\nurl = \"{url}\"\ndata = \"{data}\"\n");
+        write(folder, SECOND, &over("data of the second"));
+        install(folder, &over("data"));
+        [FIRST, SECOND].map(|configuration| Self::serve(folder, configuration))
+    }
+
+    fn serve(folder: &Path, configuration: &str) -> Self {
+        let mut command = program(folder);
+        command.args(["--json", "--config", configuration, "serve"]).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let said: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
@@ -107,6 +105,27 @@ pub(crate) fn memory(folder: &Path) -> Line {
         ratio: ours / 40.0,
         limit: Limit::AtMost(1.0),
     }
+}
+
+/// An installation with the sample's policies and one source.
+fn install(folder: &Path, configuration: &str) {
+    write(folder, FIRST, configuration);
+    write(folder, "people.toml", PEOPLE);
+    write(folder, "settings/settings.toml", SETTINGS);
+    write(folder, "settings/maps/large.toml", &large::map_text());
+    write(folder, "settings/policies/desk.cedar", DESK);
+    for name in ["access", "erase", "export", "purge"] {
+        let path = format!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../policies/{}.cedar"), name);
+        if let Ok(text) = fs::read_to_string(path) {
+            write(folder, &format!("settings/policies/{name}.cedar"), &text);
+        }
+    }
+    large::build(&folder.join("large.db"));
+    let output = program(folder)
+        .args(["init", "settings", "--people", "people.toml", "--origin", "example.com/bench"])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 fn program(folder: &Path) -> Command {

@@ -8,12 +8,16 @@
 
 mod access;
 mod bare;
+mod by_hand;
 mod client;
 mod erasing;
 mod large;
 mod ledger;
 mod line;
 mod node;
+mod queue;
+mod shared;
+mod stored;
 mod submits;
 mod verdict;
 
@@ -24,14 +28,20 @@ use line::Line;
 /// A part: the word that selects it, and what measures it.
 type Part = (&'static str, fn(&Path) -> Vec<Line>);
 
-const PARTS: [Part; 6] = [
+const PARTS: [Part; 8] = [
     ("verdict", |_| vec![verdict::measure()]),
     ("ledger", |folder| vec![ledger::measure(folder)]),
     ("submits", submits::measure),
     ("erasing", erasing::measure),
     ("memory", |folder| vec![node::memory(folder)]),
     ("access", |folder| vec![access::measure(folder)]),
+    ("shared", shared::measure),
+    ("queue", queue::measure),
 ];
+
+/// Takes hours and tens of gigabytes, so only when it is named: `cargo bench -- stored`, or with fewer requests, of which
+/// the second number waits: `cargo bench -- stored 100000 10000`.
+const BY_HAND: &str = "stored";
 
 fn main() {
     // Cargo adds `--bench`.
@@ -44,6 +54,16 @@ fn main() {
         }
         let folder = Folder::new(name);
         for line in measure(&folder.0) {
+            line.print();
+            lines.push(line);
+        }
+    }
+    if wanted.iter().any(|word| word == BY_HAND) {
+        let mut numbers = wanted.iter().filter_map(|word| word.parse().ok());
+        let stored = numbers.next().unwrap_or(10_000_000);
+        let waiting = numbers.next().unwrap_or(stored / 10);
+        let folder = Folder::new(BY_HAND);
+        for line in stored::measure(&folder.0, stored, waiting) {
             line.print();
             lines.push(line);
         }

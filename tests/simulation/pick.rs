@@ -47,7 +47,8 @@ impl Picker {
                 }
             }
             94..97 => {
-                let does = [Does::Works, Does::Works, Does::Away, Does::Refuses, Does::LosesAnswer];
+                let does =
+                    [Does::Works, Does::Works, Does::Away, Does::Refuses, Does::Refuses, Does::LosesAnswer];
                 Command::Source { source: self.chance.one(&["shop", "crm"]), does: self.chance.one(&does) }
             }
             97 => Command::Crash { node },
@@ -175,6 +176,8 @@ impl Picker {
                 let (by, seat) = match self.chance.below(10) {
                     0..8 if purges => ("dora", "data_owner"),
                     0..8 => (self.chance.one(&officers), "privacy"),
+                    // Somebody who asks or is asked about, maybe by another account.
+                    8 => (self.chance.one(&["ana", "ana", "stan again", "stan"]), "privacy"),
                     _ => (self.chance.one(&VOTERS), self.chance.one(&SEATS)),
                 };
                 Calls::Vote {

@@ -14,7 +14,7 @@ use countersign_service::ports::notifier::{About, Message};
 use countersign_service::ports::source::Source;
 use countersign_service::ports::store::{Job, Store};
 use countersign_service::{Parts, Service};
-use countersign_store::SqliteStore;
+use countersign_store::{PostgresOptions, PostgresStore, SqliteStore};
 use countersign_testing::clock::Hand;
 
 use crate::fixture::first_people;
@@ -33,8 +33,10 @@ pub(crate) const SUBJECTS: [(&str, bool); 5] =
 /// Where a run keeps its state.
 #[derive(Clone)]
 pub(crate) enum Home {
-    /// In one file.
+    /// In one file, which both nodes share.
     File(Arc<tempfile::TempDir>),
+    /// In a database, to which each node has its own way.
+    Database(String),
 }
 
 /// Time: in the hand, or the machine's where the database has its own.
@@ -98,6 +100,7 @@ impl Rig {
     pub(crate) async fn begin(home: Home, spans: Spans) -> Self {
         let time = match &home {
             Home::File(_) => Time::Hand(Hand::at(MORNING)),
+            Home::Database(_) => Time::Machine,
         };
         let clock = time.clone();
         let world = World::new(Arc::new(move || clock.now()));
@@ -154,6 +157,14 @@ impl Rig {
                 let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&path, self.time.told()).unwrap());
                 vec![Arc::clone(&store), store]
             }
+            Home::Database(url) => (0..NODES)
+                .map(|node| {
+                    let options =
+                        PostgresOptions { node: format!("node {node}"), ..PostgresOptions::new(url.clone()) };
+                    let store = whole(async move { PostgresStore::open(options).await }).unwrap();
+                    Arc::new(store) as Arc<dyn Store>
+                })
+                .collect(),
         };
         let store = Arc::clone(&self.stores[0]);
         self.world.measure_ledger(move || {

@@ -309,14 +309,16 @@ impl Run {
     }
 
     /// Everything is put in order, and all of it is read again.
-    pub(crate) async fn end(mut self) -> Result<Model, Broken> {
+    pub(crate) async fn end(mut self) -> Result<(Model, [u8; 32]), Broken> {
         self.quiet().await?;
         self.rig.restart();
         let signed = self.rig.nodes[0].sign_head().await;
         rule!(signed.is_ok(), "no checkpoint was signed: {signed:?}");
         self.read(&mut []).await?;
         crate::audit::audit(&self.rig, &self.model, &self.notes)?;
-        Ok(self.model)
+        let store = self.rig.store();
+        let (_, root) = whole(async move { store.head().await }).map_err(|why| Broken(why.to_string()))?;
+        Ok((self.model, root))
     }
 }
 

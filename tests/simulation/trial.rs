@@ -23,6 +23,13 @@ pub(crate) struct Failure {
 
 pub(crate) type Seen = BTreeMap<String, u64>;
 
+/// What a run came to: what happened, by kind, and the root of its ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Came {
+    pub(crate) seen: Seen,
+    pub(crate) root: [u8; 32],
+}
+
 fn turning<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
 }
@@ -47,7 +54,7 @@ pub(crate) fn by_seed(
     spans: Spans,
     seed: u64,
     steps: usize,
-) -> (Vec<Command>, Result<Seen, Failure>) {
+) -> (Vec<Command>, Result<Came, Failure>) {
     let commands = std::cell::RefCell::new(Vec::new());
     let ended = caught(
         || commands.borrow().len(),
@@ -58,11 +65,7 @@ pub(crate) fn by_seed(
                 for _ in 0..steps {
                     let command = picker.pick(&run.model);
                     commands.borrow_mut().push(command.clone());
-                    let t0 = Instant::now();
                     run.step(&command).await?;
-                    if t0.elapsed().as_millis() > 100 {
-                        eprintln!("DBG {:?} {command:?}", t0.elapsed());
-                    }
                 }
                 run.end().await
             })
@@ -71,15 +74,15 @@ pub(crate) fn by_seed(
     (commands.into_inner(), ended.map(told))
 }
 
-fn told(model: Model) -> Seen {
+fn told((model, root): (Model, [u8; 32])) -> Came {
     let mut seen = model.seen;
     seen.insert("entries".to_owned(), model.size);
     seen.insert("requests".to_owned(), model.requests.len() as u64);
-    seen
+    Came { seen, root }
 }
 
 /// The same commands again.
-pub(crate) fn again(home: NewHome, spans: Spans, commands: &[Command]) -> Result<Seen, Failure> {
+pub(crate) fn again(home: NewHome, spans: Spans, commands: &[Command]) -> Result<Came, Failure> {
     let step = std::cell::Cell::new(0);
     caught(
         || step.get(),

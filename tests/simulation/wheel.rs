@@ -6,7 +6,6 @@ use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
 
 use crate::chance::Chance;
 
@@ -66,8 +65,9 @@ enum Came<T> {
     Nowhere,
 }
 
-/// How long a task may wait for what is no port, such as a file, before others are asked whether it waits for them.
-const PATIENCE: Duration = Duration::from_millis(50);
+/// How often a task that waits for what is no port, such as a file, is looked at again before it counts as waiting for
+/// another. Looks and not a time: on a machine that is busy, the file waits as well.
+const PATIENCE: u32 = 20_000;
 
 impl<T> Task<T> {
     pub(crate) fn new(future: impl Future<Output = T> + Send + 'static) -> Self {
@@ -76,19 +76,22 @@ impl<T> Task<T> {
 
     /// Lets it through the gate where it stands, and on to the next, or to its end.
     async fn go(&mut self) -> Came<T> {
-        let since = Instant::now();
+        let mut looks = 0;
         if !self.blocked {
             self.gate.0.lock().unwrap().go = true;
         }
         loop {
             let came = poll_fn(|context| Poll::Ready(self.poll(context))).await;
             match came {
-                Came::Nowhere if self.blocked || since.elapsed() > PATIENCE => {
+                Came::Nowhere if self.blocked || looks > PATIENCE => {
                     self.blocked = true;
                     tokio::task::yield_now().await;
                     return Came::Nowhere;
                 }
-                Came::Nowhere => tokio::task::yield_now().await,
+                Came::Nowhere => {
+                    looks += 1;
+                    tokio::task::yield_now().await;
+                }
                 came => {
                     self.blocked = false;
                     return came;

@@ -33,6 +33,10 @@ pub(crate) struct Table {
     pub(crate) heirs: Vec<String>,
     /// What keeps copies of rows until somebody refreshes it: materialised views.
     pub(crate) copies: Vec<String>,
+    /// Why its rows cannot be changed safely, if they cannot: no transactions, a history that keeps every row.
+    pub(crate) unfit: Option<String>,
+    /// What is worth knowing of it.
+    pub(crate) remarks: Vec<String>,
 }
 
 /// A column.

@@ -7,6 +7,7 @@ mod discover;
 mod footprint;
 mod job;
 mod memory;
+pub mod mysql;
 pub mod package;
 pub mod postgres;
 mod receipt;

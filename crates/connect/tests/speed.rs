@@ -8,7 +8,7 @@ mod permit;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use countersign_connect::{postgres, sqlite};
+use countersign_connect::{mysql, postgres, sqlite};
 use countersign_service::ports::source::{RootKey, Source, Stepped, Target};
 use countersign_service::settings::DataMap;
 use permit::{key, permit};
@@ -141,4 +141,47 @@ async fn postgres_beside_sql_by_hand() {
         pairs.push((times[0], times[1]));
     }
     told("PostgreSQL", pairs);
+}
+
+/// The schema with keys where MariaDB reads them, and texts that can be keys.
+fn for_mariadb() -> String {
+    let mut schema = SCHEMA.replace(" text", " varchar(100)");
+    for (inside, key) in [
+        (" REFERENCES person (id), at", "person_id) REFERENCES person (id"),
+        (" REFERENCES orders (id), no", "order_id) REFERENCES orders (id"),
+        (" REFERENCES person (id), ip", "person_id) REFERENCES person (id"),
+    ] {
+        let (_, column) = inside.split_once(", ").unwrap();
+        schema = schema.replace(inside, &format!(", FOREIGN KEY ({key}), {column}"));
+    }
+    format!("SET max_recursive_iterations = 1000000; {schema} ANALYZE TABLE person, orders, line, visit")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes long and is told, not judged"]
+async fn mariadb_beside_sql_by_hand() {
+    use mysql_async::prelude::Queryable;
+    let mut pairs = vec![];
+    for _ in 0..5 {
+        let mut times = [Duration::ZERO; 2];
+        for (which, time) in times.iter_mut().enumerate() {
+            let Some(database) = countersign_testing::mariadb::database_or_skip() else { return };
+            database.run(&for_mariadb()).unwrap();
+            *time = if which == 0 {
+                let source = mysql::MysqlSource::open("shop", mysql::Options::new(database.url())).unwrap();
+                erase(&source).await
+            } else {
+                let began = Instant::now();
+                let mut connection = mysql_async::Conn::from_url(database.url()).await.unwrap();
+                connection.query_drop("START TRANSACTION").await.unwrap();
+                for sql in BY_HAND {
+                    connection.query_drop(sql.replace('$', "1")).await.unwrap();
+                }
+                connection.query_drop("COMMIT").await.unwrap();
+                began.elapsed()
+            };
+        }
+        pairs.push((times[0], times[1]));
+    }
+    told("MariaDB", pairs);
 }

@@ -32,7 +32,7 @@ impl Sender {
             .to
             .parse()
             .map_err(|_| NotifyError::GiveUp("the address is not an e-mail address".to_owned()))?;
-        let text = render(&message.about);
+        let text = render(&message.about, &message.language);
         Mail::builder()
             .from(self.0.clone())
             .to(Mailbox::new(None, to))

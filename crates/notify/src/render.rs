@@ -1,11 +1,17 @@
 //! The words of a message: plain text, short, and nothing about a person beyond what its reader must know.
-//! Knows neither addresses nor how mail travels.
+//! Knows neither addresses nor how mail travels. A language is a file in `render/`.
 
+use std::sync::LazyLock;
+
+use countersign_core::id::RequestId;
 use countersign_core::time::Timestamp;
 use countersign_service::ports::notifier::About;
+use countersign_service::words::Words;
 
 /// Longer words than these are no names from a configuration.
 const LONGEST_WORD: usize = 80;
+/// A link to a portal.
+const LONGEST_LINK: usize = 1000;
 
 /// A worded message.
 #[derive(Clone, PartialEq, Eq)]
@@ -16,115 +22,142 @@ pub struct Text {
     pub body: String,
 }
 
-/// Puts a message into words.
+/// The words of one language.
+struct Language(Words);
+
+static ENGLISH: LazyLock<Language> = LazyLock::new(|| Language(Words::read(include_str!("render/en.txt"))));
+static GERMAN: LazyLock<Language> = LazyLock::new(|| Language(Words::read(include_str!("render/de.txt"))));
+
+/// Puts a message into words of a language: `de`, or English.
 #[must_use]
-pub fn render(about: &About) -> Text {
+pub fn render(about: &About, language: &str) -> Text {
+    let words = if language == "de" { &*GERMAN } else { &*ENGLISH };
     let (subject, lines) = match about {
-        About::Code { code, request, action, expires_at } => (
-            "Your confirmation code".to_owned(),
-            vec![
-                "Hello,".to_owned(),
-                format!("somebody, probably you, asked {}.", asked(action)),
-                "To confirm that it was you, enter this code:".to_owned(),
-                word(code),
-                until(*expires_at, "It works until", "."),
-                "If it was not you, do nothing: without the code nothing happens. Never tell it to anybody, \
-                 not even to us."
-                    .to_owned(),
-                format!("Request {request}"),
-            ],
-        ),
-        About::Outcome { request, action, status, detail, kept, package_until } => (
-            outcome_subject(status).to_owned(),
-            vec![
-                "Hello,".to_owned(),
-                format!("this is about your request {}.", asked(action)),
-                outcome(status, detail.as_deref()),
-                kept_rows(kept),
-                package_until.map(|at| until(at, "You can fetch the package until", ".")).unwrap_or_default(),
-                format!("Request {request}"),
-            ],
-        ),
+        About::Code { code, request, action, expires_at, link } => {
+            words.code(code, *request, action, *expires_at, link)
+        }
+        About::Outcome { request, action, status, detail, kept, package_until, link } => {
+            let mut lines = vec![
+                words.fill("outcome.about", &[("asked", &words.asked(action))]),
+                words.outcome(status, detail.as_deref()),
+                words.kept(kept),
+                package_until.map(|at| words.until("outcome.package", at)).unwrap_or_default(),
+            ];
+            if let Some(link) = link {
+                lines.extend([words.text("outcome.see"), word_of(link, LONGEST_LINK)]);
+            }
+            lines.push(words.request(*request));
+            let key = format!("outcome.subject.{status}");
+            (words.0.find(&key).unwrap_or_else(|| words.0.say("outcome.subject.other")).to_owned(), lines)
+        }
         About::CallToVote { request, action, seat, due_at, again } => (
-            if *again { "A request needs your vote again" } else { "A request waits for your vote" }
-                .to_owned(),
+            words.text(if *again { "vote.subject.again" } else { "vote.subject" }),
             vec![
-                "Hello,".to_owned(),
-                format!("a request {} waits for a vote of {}.", asked(action), word(seat)),
-                if *again {
-                    "The data changed after the votes were given, so they no longer count. Please look again."
-                        .to_owned()
-                } else {
-                    String::new()
-                },
-                due_at.map(|at| until(at, "The law wants it answered by", ".")).unwrap_or_default(),
-                "What it would touch, and what else is missing, stands in your inbox of Countersign."
-                    .to_owned(),
-                format!("Request {request}"),
+                words.fill("vote.who", &[("asked", &words.asked(action)), ("seat", &word(seat))]),
+                if *again { words.text("vote.again") } else { String::new() },
+                due_at.map(|at| words.until("vote.due", at)).unwrap_or_default(),
+                words.text("vote.where"),
+                words.request(*request),
             ],
         ),
     };
-    let paragraphs: Vec<_> = lines.into_iter().filter(|line| !line.is_empty()).collect();
+    let paragraphs: Vec<_> =
+        [words.text("hello")].into_iter().chain(lines).filter(|line| !line.is_empty()).collect();
     Text { subject, body: paragraphs.join("\n\n") + "\n" }
 }
 
-/// What was asked, to follow "asked" or "a request".
-fn asked(action: &str) -> String {
-    match action {
-        "access" => "to see personal data".to_owned(),
-        "export" => "for a copy of personal data".to_owned(),
-        "erase" => "to erase personal data".to_owned(),
-        "purge" => "to purge old data".to_owned(),
-        other => format!("for the action {}", word(other)),
+impl Language {
+    fn text(&self, key: &str) -> String {
+        self.0.say(key).to_owned()
     }
-}
 
-fn outcome_subject(status: &str) -> &'static str {
-    match status {
-        "completed" => "Your request is done",
-        "denied" => "Your request was denied",
-        "expired" => "Your request has expired",
-        "withdrawn" => "Your request was withdrawn",
-        _ => "News of your request",
+    fn fill(&self, key: &str, values: &[(&str, &str)]) -> String {
+        self.0.fill(key, values)
     }
-}
 
-fn outcome(status: &str, detail: Option<&str>) -> String {
-    match (status, detail) {
-        ("completed", Some("partial")) => "It was carried out in part.".to_owned(),
-        ("completed", _) => "It was carried out.".to_owned(),
-        ("denied", Some(code)) => format!("It was denied. The reason is: {}.", word(code)),
-        ("denied", None) => "It was denied.".to_owned(),
-        ("expired", _) => {
-            "Its time ran out before everything it needed had come together. You may ask again.".to_owned()
+    fn code(
+        &self,
+        code: &str,
+        request: RequestId,
+        action: &str,
+        expires_at: Timestamp,
+        link: &Option<String>,
+    ) -> (String, Vec<String>) {
+        let mut lines = vec![
+            self.fill("code.who", &[("asked", &self.asked(action))]),
+            self.text("code.enter"),
+            word(code),
+        ];
+        if let Some(link) = link {
+            lines.extend([self.text("code.link"), word_of(link, LONGEST_LINK)]);
         }
-        ("withdrawn", _) => "It was withdrawn. Nothing was done.".to_owned(),
-        ("abandoned", _) => "It could not be carried out to its end, and was given up.".to_owned(),
-        (other, Some(detail)) => format!("It is now {} ({}).", word(other), word(detail)),
-        (other, None) => format!("It is now {}.", word(other)),
+        let not_you = if link.is_some() { "code.not_you_link" } else { "code.not_you" };
+        lines.extend([self.until("code.until", expires_at), self.text(not_you), self.request(request)]);
+        (self.text("code.subject"), lines)
     }
-}
 
-fn kept_rows(kept: &[(String, u64)]) -> String {
-    if kept.is_empty() {
-        return String::new();
+    fn request(&self, id: RequestId) -> String {
+        self.fill("request", &[("id", &id.to_string())])
     }
-    let rows = kept.iter().map(|(code, rows)| {
-        format!("\n  {rows} {} kept: {}", if *rows == 1 { "record" } else { "records" }, word(code))
-    });
-    format!("Some records must stay:{}", rows.collect::<String>())
-}
 
-/// `before`, the moment in UTC, `after`; nothing for a moment beyond any calendar.
-fn until(at: Timestamp, before: &str, after: &str) -> String {
-    jiff::Timestamp::from_millisecond(at.as_millis())
-        .map(|at| format!("{before} {}{after}", at.strftime("%-d %B %Y, %H:%M UTC")))
-        .unwrap_or_default()
+    /// What was asked, to follow "asked" or "a request".
+    fn asked(&self, action: &str) -> String {
+        match action {
+            "access" | "export" | "erase" | "purge" => self.text(&format!("asked.{action}")),
+            other => self.fill("asked.other", &[("action", &word(other))]),
+        }
+    }
+
+    fn outcome(&self, status: &str, detail: Option<&str>) -> String {
+        match (status, detail) {
+            ("completed", Some("partial")) => self.text("outcome.partial"),
+            ("denied", Some(code)) => self.fill("outcome.denied.why", &[("detail", &word(code))]),
+            ("completed" | "denied" | "expired" | "withdrawn" | "abandoned", _) => {
+                self.text(&format!("outcome.{status}"))
+            }
+            (other, Some(detail)) => {
+                self.fill("outcome.other.why", &[("status", &word(other)), ("detail", &word(detail))])
+            }
+            (other, None) => self.fill("outcome.other", &[("status", &word(other))]),
+        }
+    }
+
+    fn kept(&self, kept: &[(String, u64)]) -> String {
+        if kept.is_empty() {
+            return String::new();
+        }
+        let rows = kept.iter().map(|(code, rows)| {
+            let key = if *rows == 1 { "outcome.kept.one" } else { "outcome.kept.many" };
+            format!("\n  {}", self.fill(key, &[("rows", &rows.to_string()), ("reason", &word(code))]))
+        });
+        format!("{}{}", self.0.say("outcome.kept"), rows.collect::<String>())
+    }
+
+    /// A sentence with the moment in UTC; nothing for a moment beyond any calendar.
+    fn until(&self, key: &str, at: Timestamp) -> String {
+        let Ok(at) = jiff::Timestamp::from_millisecond(at.as_millis()) else { return String::new() };
+        let at = at.to_zoned(jiff::tz::TimeZone::UTC);
+        let month = usize::from(at.month().unsigned_abs()).saturating_sub(1);
+        let moment = self.fill(
+            "moment",
+            &[
+                ("day", &at.day().to_string()),
+                ("month", self.0.say("months").split(',').nth(month).unwrap_or_default()),
+                ("year", &at.year().to_string()),
+                ("time", &at.strftime("%H:%M").to_string()),
+            ],
+        );
+        self.fill(key, &[("moment", &moment)])
+    }
 }
 
 /// A word from outside on one line: what controls a terminal or ends a line becomes a space, and its length is held.
 fn word(text: &str) -> String {
-    let line: String = text.chars().map(|c| if breaks(c) { ' ' } else { c }).take(LONGEST_WORD).collect();
+    word_of(text, LONGEST_WORD)
+}
+
+fn word_of(text: &str, most: usize) -> String {
+    let line: String = text.chars().map(|c| if breaks(c) { ' ' } else { c }).take(most).collect();
     line.trim().to_owned()
 }
 

@@ -186,6 +186,8 @@ fn code(to: &str) -> Message {
             request: RequestId::from_bytes([7; 16]),
             action: "export".to_owned(),
             expires_at: Timestamp::from_millis(1_700_000_000_000),
+            link: None,
         },
+        language: "en".to_owned(),
     }
 }

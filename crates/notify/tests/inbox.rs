@@ -61,5 +61,6 @@ fn call(to: &str) -> Message {
             due_at: None,
             again: false,
         },
+        language: "en".to_owned(),
     }
 }

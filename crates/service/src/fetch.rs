@@ -2,6 +2,7 @@
 
 use countersign_core::id::RequestId;
 use countersign_core::request::{Ending, State};
+use countersign_core::time::Timestamp;
 
 use crate::app::Service;
 use crate::caller::{Act, Caller};
@@ -20,13 +21,16 @@ pub struct Package {
     pub size: u64,
     /// Parts, each fetched by itself.
     pub parts: u64,
+    /// Until when.
+    pub until: Timestamp,
 }
 
 impl Service {
     /// What there is to fetch.
     pub async fn package(&self, caller: &Caller, id: RequestId) -> Result<Package, Refusal> {
         let packed = self.packed(caller, id).await?;
-        Ok(Package { name: format!("countersign-{id}.zip"), size: packed.bytes, parts: packed.parts })
+        let name = format!("countersign-{id}.zip");
+        Ok(Package { name, size: packed.bytes, parts: packed.parts, until: packed.until })
     }
 
     async fn packed(&self, caller: &Caller, id: RequestId) -> Result<hand_over::Packed, Refusal> {

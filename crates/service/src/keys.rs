@@ -58,17 +58,31 @@ const SUBJECT_TOKEN: &str = "cs_subject_";
 impl Keys {
     /// The one key to a subject's request. It is derived, so that a repeated submission answers with the same.
     pub fn subject_token(&self, request: RequestId) -> String {
-        let secret = mac(&self.token, &[b"subject", request.as_bytes()]);
+        self.subject_token_at(request, 0)
+    }
+
+    /// The same after the request was taken over `turn` times by whoever proved to read the subject's mail.
+    pub fn subject_token_at(&self, request: RequestId, turn: u32) -> String {
+        let secret = self.subject_secret(request, turn);
         format!("{SUBJECT_TOKEN}{}{}", hex::encode(request.as_bytes()), hex::encode(secret))
     }
 
-    /// The request that a subject's token opens, if the token is genuine.
-    pub fn subject_of(&self, token: &str) -> Option<RequestId> {
-        let digits = hex::decode(token.strip_prefix(SUBJECT_TOKEN)?).ok()?;
-        let (id, secret) = digits.split_first_chunk::<16>()?;
-        let request = RequestId::from_bytes(*id);
-        let genuine = mac(&self.token, &[b"subject", request.as_bytes()]);
-        bool::from(genuine.ct_eq(secret)).then_some(request)
+    /// The request that a subject's token names. Whether it opens it, [`Keys::opens`] says.
+    pub fn named_by(token: &str) -> Option<RequestId> {
+        let digits = hex::decode(token.strip_prefix(SUBJECT_TOKEN)?).ok().filter(|it| it.len() == 48)?;
+        digits.first_chunk::<16>().map(|id| RequestId::from_bytes(*id))
+    }
+
+    /// Whether a subject's token opens the request after so many turns.
+    pub fn opens(&self, token: &str, request: RequestId, turn: u32) -> bool {
+        bool::from(self.subject_token_at(request, turn).as_bytes().ct_eq(token.as_bytes()))
+    }
+
+    fn subject_secret(&self, request: RequestId, turn: u32) -> [u8; 32] {
+        match turn {
+            0 => mac(&self.token, &[b"subject", request.as_bytes()]),
+            turn => mac(&self.token, &[b"subject", request.as_bytes(), &turn.to_be_bytes()]),
+        }
     }
 }
 
@@ -83,14 +97,24 @@ mod tests {
     fn subject_token_opens_its_request_and_an_altered_one_opens_nothing() {
         let id = RequestId::from_bytes([7; 16]);
         let token = KEYS.subject_token(id);
-        assert_eq!(KEYS.subject_of(&token), Some(id));
+        assert_eq!(Keys::named_by(&token), Some(id));
+        assert!(KEYS.opens(&token, id, 0));
         for place in 0..token.len() {
             let mut altered = token.clone().into_bytes();
             altered[place] = if altered[place] == b'0' { b'1' } else { b'0' };
             let altered = String::from_utf8(altered).unwrap_or_default();
-            assert_eq!(KEYS.subject_of(&altered), None, "at {place}");
+            let opened = Keys::named_by(&altered).filter(|id| KEYS.opens(&altered, *id, 0));
+            assert_eq!(opened, None, "at {place}");
         }
-        assert_eq!(KEYS.subject_of(&token[..token.len() - 2]), None);
+        assert_eq!(Keys::named_by(&token[..token.len() - 2]), None);
+    }
+
+    #[test]
+    fn each_turn_has_a_token_of_its_own() {
+        let id = RequestId::from_bytes([7; 16]);
+        let first = KEYS.subject_token(id);
+        let second = KEYS.subject_token_at(id, 1);
+        assert!(!KEYS.opens(&first, id, 1) && !KEYS.opens(&second, id, 0) && KEYS.opens(&second, id, 1));
     }
 
     #[test]

@@ -15,6 +15,7 @@ mod ledger;
 mod measure;
 mod people;
 pub mod person;
+pub mod portal;
 pub mod ports;
 pub mod record;
 pub mod refusal;
@@ -27,6 +28,7 @@ pub mod settings;
 pub mod token;
 mod totp;
 mod witness;
+pub mod words;
 
 pub use answer::{Begun as AnswerBegun, Ticket};
 pub use app::{Parts, Service};

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use crate::app::Service;
 use crate::caller::{Act, Caller, Holder, Role};
 use crate::jobs::wish;
+use crate::keys::Keys;
 use crate::person::{self, Entry, Person};
 use crate::ports::store::{Change, Find, Needs};
 use crate::record;
@@ -73,8 +74,8 @@ struct TokenEntry<'a> {
 impl Service {
     /// Who calls with this token.
     pub async fn caller(&self, bearer: &str) -> Result<Caller, Refusal> {
-        if let Some(request) = self.keys.subject_of(bearer) {
-            return Ok(Caller::Subject(request));
+        if let Some(request) = Keys::named_by(bearer) {
+            return self.subject(bearer, request).await;
         }
         let need = Token::need(&self.keys, bearer).ok_or(Refusal::Unauthenticated)?;
         let last_use = Token::need_use(&Token::key(&self.keys, bearer));

@@ -61,6 +61,9 @@ pub enum Refusal {
     /// Codes were asked for too often.
     #[error("too many codes were asked for; wait until the last one has run out")]
     TooManyChallenges,
+    /// Too much was asked from one place, or about one address.
+    #[error("too much was asked from here, or for this address: wait an hour")]
+    TooManyAsked,
     /// The person has not enrolled this method, or too late for this request.
     #[error(
         "this method was not enrolled before the request was made, for an identity that the source holds"
@@ -119,7 +122,7 @@ impl Refusal {
                 Sort::Conflict
             }
             Refusal::Standing(_) | Refusal::NeedsSecond => Sort::Conflict,
-            Refusal::TooManyChallenges => Sort::TooMany,
+            Refusal::TooManyChallenges | Refusal::TooManyAsked => Sort::TooMany,
             Refusal::Again | Refusal::NoSettings | Refusal::Source(_) | Refusal::Unavailable => {
                 Sort::Unavailable
             }
@@ -139,6 +142,7 @@ impl Refusal {
             Refusal::WrongCode { .. } => "wrong_code",
             Refusal::NoChallenge => "no_challenge",
             Refusal::TooManyChallenges => "too_many_codes",
+            Refusal::TooManyAsked => "too_many_requests",
             Refusal::NotEnrolled => "not_enrolled",
             Refusal::KeyReused => "idempotency_key_reused",
             Refusal::Stale => "stale",

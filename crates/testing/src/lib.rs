@@ -1,9 +1,11 @@
 //! Fixtures for the tests of every crate: real servers in temporary folders, a clock in the hand, a mail reader.
 //! Knows nothing of the house; whatever it starts is gone when the test process is, however that ends.
 
+pub mod browser;
 pub mod clock;
 pub mod leash;
 pub mod mail;
+pub mod mariadb;
 pub mod port;
 pub mod postgres;
 pub mod process;

@@ -26,6 +26,11 @@ pub const USER: &str = "countersign";
 const START_WITHIN: Duration = Duration::from_secs(60);
 const TRIES: u32 = 3;
 
+/// Of a server that only tests: quick, and what it said is lost with the machine.
+const QUICK: &str = "-c fsync=off -c full_page_writes=off -c shared_buffers=32MB";
+/// Of a server that something is measured on: PostgreSQL's own.
+const DURABLE: &str = "";
+
 /// Why there is no server, for a person to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unavailable(String);
@@ -39,7 +44,7 @@ impl fmt::Display for Unavailable {
 impl std::error::Error for Unavailable {}
 
 impl Unavailable {
-    fn because(reason: impl fmt::Display) -> Unavailable {
+    pub(crate) fn because(reason: impl fmt::Display) -> Unavailable {
         Unavailable(reason.to_string())
     }
 }
@@ -60,11 +65,24 @@ impl Server {
     /// # Errors
     /// When PostgreSQL is not installed or does not start; the reason holds the end of its log.
     pub fn start() -> Result<Server, Unavailable> {
+        Server::with(QUICK)
+    }
+
+    /// Starts a server with PostgreSQL's own settings, as an installation has it: what it says to be committed is on the
+    /// disk that the temporary folder is on.
+    ///
+    /// # Errors
+    /// As [`Server::start`].
+    pub fn durable() -> Result<Server, Unavailable> {
+        Server::with(DURABLE)
+    }
+
+    fn with(settings: &str) -> Result<Server, Unavailable> {
         let install = Install::find()?;
         let user = install::unprivileged()?;
         let mut reason = Unavailable::because("not tried");
         for _ in 0..TRIES {
-            match Server::launch(&install, user.as_ref()) {
+            match Server::launch(&install, user.as_ref(), settings) {
                 Ok(server) => return Ok(server),
                 // Somebody may have taken the port in between.
                 Err(error) => reason = error,
@@ -121,6 +139,22 @@ impl Server {
         }
     }
 
+    /// Runs `pgbench` on a database with these arguments; returns how many transactions it did in a second.
+    ///
+    /// # Errors
+    /// What `pgbench` says.
+    pub fn pgbench(&self, database: &str, arguments: &[&str]) -> Result<f64, Unavailable> {
+        let mut command = Command::new(self.install.program("pgbench"));
+        command.args(["-n", "-h", "127.0.0.1", "-U", USER, "-p", &self.port.to_string()]);
+        let output = command.args(arguments).arg(database).output().map_err(Unavailable::because)?;
+        let said = String::from_utf8_lossy(&output.stdout);
+        let tps = said.lines().find_map(|line| line.strip_prefix("tps = ")?.split(' ').next()?.parse().ok());
+        tps.filter(|_| output.status.success()).ok_or_else(|| {
+            let why = String::from_utf8_lossy(&output.stderr);
+            Unavailable::because(format_args!("pgbench: {}", why.trim_end()))
+        })
+    }
+
     fn psql_command(&self, database: &str) -> Command {
         let mut command = Command::new(self.install.program("psql"));
         // -X: the reader's own psqlrc stays out of it.
@@ -129,11 +163,11 @@ impl Server {
         command
     }
 
-    fn launch(install: &Install, user: Option<&User>) -> Result<Server, Unavailable> {
+    fn launch(install: &Install, user: Option<&User>, settings: &str) -> Result<Server, Unavailable> {
         let folder = new_folder(user)?;
         let port = crate::port::free().map_err(Unavailable::because)?;
         // From here on the watcher owns the folder.
-        let watcher = Watcher::start(install, user, &folder, port)?;
+        let watcher = Watcher::start(install, user, &folder, port, settings)?;
         let server = Server {
             install: install.clone(),
             folder,

@@ -26,9 +26,9 @@ use utoipa_axum::routes;
 
 use crate::app::{App, WebOptions};
 use crate::problem::Problem;
-use crate::{answer, idempotency, limit, openapi};
+use crate::{answer, idempotency, limit, openapi, portal};
 
-/// The API over `service`.
+/// The API over `service`, and the portal if there is one.
 pub fn router(service: Arc<Service>, options: WebOptions) -> Router {
     let app = App::new(service, options);
     let once = from_fn_with_state(app.clone(), idempotency::once);
@@ -37,6 +37,7 @@ pub fn router(service: Arc<Service>, options: WebOptions) -> Router {
     routes
         .route("/openapi.json", get(move || std::future::ready(openapi::answer(document.clone()))))
         .route_layer(once)
+        .merge(portal::routes(&app))
         .layer(DefaultBodyLimit::max(app.options.body_max))
         .fallback(|| std::future::ready(Problem::no_such_path()))
         .method_not_allowed_fallback(|| std::future::ready(Problem::wrong_method()))

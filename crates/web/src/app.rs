@@ -6,6 +6,8 @@ use std::time::Duration;
 use countersign_service::Service;
 use tokio::sync::Semaphore;
 
+use crate::portal::Portal;
+
 /// How much this door takes in, and for how long it waits.
 #[derive(Clone, Debug)]
 pub struct WebOptions {
@@ -27,6 +29,8 @@ pub struct WebOptions {
     pub feeds: usize,
     /// How often a silent feed says that it lives, and looks whether its token still stands.
     pub heartbeat: Duration,
+    /// The portal, if this node has one.
+    pub portal: Option<Portal>,
 }
 
 impl Default for WebOptions {
@@ -41,6 +45,7 @@ impl Default for WebOptions {
             connections: 4096,
             feeds: 256,
             heartbeat: Duration::from_secs(15),
+            portal: None,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The door for programs: the API over HTTP. Takes calls apart, asks the service once, puts answers together.
+//! The doors over HTTP: the API for programs, the portal for people. Takes calls apart, asks the service once, puts answers together.
 //! It knows no store, no source and no inbox, and decides nothing.
 #![warn(missing_docs)]
 
@@ -10,12 +10,15 @@ mod extract;
 mod idempotency;
 mod limit;
 mod openapi;
+mod portal;
 mod problem;
 mod serve;
 mod view;
+mod zip;
 
 pub use api::router;
 pub use app::WebOptions;
 pub use openapi::document;
+pub use portal::{Colour, Logo, Portal};
 pub use problem::Problem;
 pub use serve::serve;

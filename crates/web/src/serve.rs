@@ -10,14 +10,17 @@ use axum::response::Response;
 use axum::{Extension, Router};
 use http::HeaderValue;
 use http::header::CONNECTION;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
+use tower::util::MapRequest;
 
 use crate::app::WebOptions;
+use crate::portal::Peer;
 
 /// The longest head of a call, in bytes.
 const HEAD_MAX: usize = 64 * 1024;
@@ -61,14 +64,15 @@ pub async fn serve(
         let accept = async {
             // The semaphore is never closed.
             let place = Arc::clone(&room).acquire_owned().await.map_err(io::Error::other)?;
-            listener.accept().await.map(|(stream, _)| (stream, place))
+            listener.accept().await.map(|(stream, from)| (stream, from, place))
         };
         tokio::select! {
             () = &mut stopped => break,
             Some(_) = open.join_next() => {}
             accepted = accept => match accepted {
-                Ok((stream, place)) => {
-                    let call = connection(stream, router.clone(), options.head_timeout, shutting.clone());
+                Ok((stream, from, place)) => {
+                    let peer = Peer(from.ip());
+                    let call = connection(stream, peer, router.clone(), options.head_timeout, shutting.clone());
                     open.spawn(async move { call.await; drop(place) });
                 }
                 Err(error) if is_of_connection(&error) => {}
@@ -81,11 +85,12 @@ pub async fn serve(
     }
     // Whoever was let in by the machine already is answered; who comes after finds the door closed, and nothing done.
     let listener = listener.into_std()?;
-    while let Ok((stream, _)) = listener.accept() {
+    while let Ok((stream, from)) = listener.accept() {
         if stream.set_nonblocking(true).is_ok()
             && let Ok(stream) = TcpStream::from_std(stream)
         {
-            open.spawn(connection(stream, router.clone(), options.head_timeout, shutting.clone()));
+            let peer = Peer(from.ip());
+            open.spawn(connection(stream, peer, router.clone(), options.head_timeout, shutting.clone()));
         }
     }
     drop(listener);
@@ -110,18 +115,23 @@ async fn hang_up(State(Closing(closing)): State<Closing>, request: Request, next
 
 async fn connection(
     stream: TcpStream,
+    peer: Peer,
     router: Router,
     head_timeout: Duration,
     mut shutting: watch::Receiver<bool>,
 ) {
     // Answers are short: waiting to fill a packet only makes them late. Without it they are late, not wrong.
     let _ = stream.set_nodelay(true);
+    let calls = MapRequest::new(router, move |mut call: http::Request<Incoming>| {
+        call.extensions_mut().insert(peer);
+        call
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(head_timeout)
         .max_buf_size(HEAD_MAX)
         .max_headers(HEADERS_MAX)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(calls));
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => Some(ended),

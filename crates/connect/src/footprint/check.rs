@@ -145,6 +145,14 @@ pub(crate) fn fit(footprint: &Footprint<'_>, findings: &mut Findings) {
             findings
                 .error(format!("`{name}`: row-level security hides rows from this role; give it BYPASSRLS"));
         }
+        let changes =
+            node.own_lines().any(|it| !matches!(footprint.effects[it], Effect::Keep | Effect::Stay));
+        if let Some(reason) = node.table.unfit.as_ref().filter(|_| changes || !node.detaches.is_empty()) {
+            findings.error(format!("`{name}`: {reason}"));
+        }
+        for remark in &node.table.remarks {
+            findings.note(format!("`{name}`: {remark}"));
+        }
         for trigger in &node.table.triggers {
             findings.warning(format!("`{name}`: the trigger `{trigger}` acts beyond the plan"));
         }

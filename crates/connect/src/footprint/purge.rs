@@ -43,6 +43,9 @@ impl<'a> Purge<'a> {
             if table.hides_rows {
                 findings.error(format!("`{}`: row-level security hides rows from this role", table.name));
             }
+            if let Some(reason) = &table.unfit {
+                findings.error(format!("`{}`: {reason}", table.name));
+            }
             for trigger in &table.triggers {
                 findings.warning(format!("`{}`: the trigger `{trigger}` acts beyond the plan", table.name));
             }

@@ -2,17 +2,17 @@
 
 use std::path::PathBuf;
 
-use countersign_connect::{postgres, sqlite};
+use countersign_connect::{mysql, postgres, sqlite};
 use countersign_core::plan::Counts;
 use countersign_service::ports::source::{
     Exported, Identity, Match, RootKey, Source, Stepped, Target, Value,
 };
 use countersign_service::settings::DataMap;
-use countersign_testing::postgres::Database;
+use countersign_testing::{mariadb, postgres::Database};
 
 use super::permit::{key, permit};
 
-/// Tables and rows; `{key …}` is a constraint that PostgreSQL gets when all rows are there.
+/// Tables and rows; `{key …}` is a constraint that servers get when all rows are there.
 const SCHEMA: &str = include_str!("schema.sql");
 /// The map of it.
 pub const MAP: &str = include_str!("map.toml");
@@ -27,6 +27,7 @@ pub struct Given {
 enum Place {
     Sqlite(PathBuf, #[allow(dead_code, reason = "holds the folder")] tempfile::TempDir),
     Postgres(Database<'static>),
+    Mariadb(mariadb::Database<'static>),
 }
 
 pub fn map(text: &str) -> DataMap {
@@ -42,7 +43,7 @@ pub fn sqlite_of(schema: &str, text: &str) -> Given {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("shop.sqlite");
     let connection = rusqlite::Connection::open(&path).expect("a new file");
-    // Keys stand inside the tables here: `{key` and `}` only mark them for PostgreSQL.
+    // Keys stand inside the tables here: `{key` and `}` only mark them for the servers.
     let (tables, rest) = schema.split_once("-- rows").expect("a schema with rows");
     connection.execute_batch("PRAGMA foreign_keys = OFF").expect("a pragma");
     connection.execute_batch(&with_keys_inside(tables)).expect("tables");
@@ -65,6 +66,28 @@ pub fn postgres_of(schema: &str, text: &str) -> Option<Given> {
     let source =
         postgres::PostgresSource::open("shop", postgres::Options::new(database.url())).expect("a source");
     Some(Given { source: Box::new(source), map: map(text), place: Place::Postgres(database) })
+}
+
+/// The traps in MariaDB; `None` where there is no server and that is allowed.
+pub fn mariadb() -> Option<Given> {
+    mariadb_of(SCHEMA, MAP, false)
+}
+
+/// The same without ever opening a temporary table twice in a statement, as MySQL needs it.
+pub fn mariadb_opening_once() -> Option<Given> {
+    mariadb_of(SCHEMA, MAP, true)
+}
+
+pub fn mariadb_of(schema: &str, text: &str, opens_once: bool) -> Option<Given> {
+    let database = countersign_testing::mariadb::database_or_skip()?;
+    let (tables, rest) = schema.split_once("-- rows").expect("a schema with rows");
+    let (tables, keys) = with_keys_after(tables);
+    // A text of any length can be no key there.
+    let tables = tables.replace(" text", " varchar(100)");
+    database.run(&format!("{tables}{rest}{keys}")).expect("tables and rows");
+    let options = mysql::Options { opens_once, ..mysql::Options::new(database.url()) };
+    let source = mysql::MysqlSource::open("shop", options).expect("a source");
+    Some(Given { source: Box::new(source), map: map(text), place: Place::Mariadb(database) })
 }
 
 /// `{key …}` lines as they stand, without the braces.
@@ -114,6 +137,9 @@ impl Given {
                 connection.execute_batch(&format!("PRAGMA foreign_keys = OFF; {sql}")).expect(sql);
             }
             Place::Postgres(database) => drop(database.run(sql).expect(sql)),
+            Place::Mariadb(database) => {
+                drop(database.run(&format!("SET foreign_key_checks = 0; {sql}")).expect(sql));
+            }
         }
     }
 
@@ -125,7 +151,13 @@ impl Given {
                 connection.query_row(sql, [], |row| row.get(0)).expect(sql)
             }
             Place::Postgres(database) => database.run(sql).expect(sql).trim().parse().expect("a number"),
+            Place::Mariadb(database) => database.run(sql).expect(sql).trim().parse().expect("a number"),
         }
+    }
+
+    /// Whether no foreign key is without an index.
+    pub fn indexes_keys(&self) -> bool {
+        matches!(self.place, Place::Mariadb(_))
     }
 
     pub fn rows(&self, table: &str) -> i64 {

@@ -27,6 +27,14 @@ macro_rules! on_each_engine {
                 }
             })*
         }
+        mod mariadb {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $rule() {
+                if let Some(given) = crate::given::mariadb() {
+                    crate::rules::$rule(given).await;
+                }
+            })*
+        }
     };
 }
 
@@ -63,5 +71,25 @@ async fn sqlite_a_cleared_subject_of_a_composite_key_owns_nothing_any_more() {
 async fn postgres_a_cleared_subject_of_a_composite_key_owns_nothing_any_more() {
     if let Some(given) = given::postgres_of(cleared::SCHEMA, cleared::MAP) {
         cleared::a_cleared_subject_of_a_composite_key_owns_nothing_any_more(given).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mariadb_a_cleared_subject_of_a_composite_key_owns_nothing_any_more() {
+    if let Some(given) = given::mariadb_of(cleared::SCHEMA, cleared::MAP, false) {
+        cleared::a_cleared_subject_of_a_composite_key_owns_nothing_any_more(given).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mariadb_opening_once_erases_the_same() {
+    if let Some(given) = given::mariadb_of(cleared::SCHEMA, cleared::MAP, true) {
+        cleared::a_cleared_subject_of_a_composite_key_owns_nothing_any_more(given).await;
+    }
+    if let Some(given) = given::mariadb_opening_once() {
+        rules::an_erasure_takes_the_subjects_rows_and_nobody_elses(given).await;
+    }
+    if let Some(given) = given::mariadb_opening_once() {
+        rules::rows_of_two_owners_go_with_the_last(given).await;
     }
 }

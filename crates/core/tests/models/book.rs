@@ -16,9 +16,11 @@ pub(crate) struct Page(u16);
 /// What core said: the state after it and the number of events, or why not.
 pub(crate) type Answer = Result<(Page, u8), Refusal>;
 
+type Speak<A> = Box<dyn Fn(A, &State) -> Command + Send + Sync>;
+
 /// Everything that ever turned up. `A`: what a model asks. `V`: what it wants to know of a state at a glance.
 pub(crate) struct Book<A, V> {
-    speak: Box<dyn Fn(A, &State) -> Command + Send + Sync>,
+    speak: Speak<A>,
     view: fn(&State) -> V,
     kept: RwLock<Kept<A, V>>,
 }
@@ -88,11 +90,6 @@ impl<A: Copy + Ord, V: Copy> Book<A, V> {
             Arc::clone(&kept.pages[usize::from(page.0)].0)
         };
         look(&state)
-    }
-
-    /// How many states of a request turned up.
-    pub(crate) fn pages(&self) -> usize {
-        self.kept.read().unwrap_or_else(PoisonError::into_inner).pages.len()
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::fmt::Debug;
 use std::hash::Hash;
+use std::io::Write;
 use std::time::Instant;
 
 use stateright::{Checker, Expectation, HasDiscoveries, Model};
@@ -43,17 +44,37 @@ where
             _ => {}
         }
     }
-    println!(
+    say(&format!(
         "{name}: holds in all {} states ({} steps, depth {}, {:.1} s); bound: {bound}",
         checker.unique_state_count(),
         checker.state_count(),
         checker.max_depth(),
         began.elapsed().as_secs_f32(),
-    );
+    ));
+}
+
+/// Past the test runner, which keeps what a test that held has printed for itself.
+fn say(line: &str) {
+    // Whoever does not listen misses nothing but the figures.
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+/// Fails unless each of these breaks a promise of its model.
+pub(crate) fn are_caught<M, W>(name: &str, mutations: &[W], model: impl Fn(W) -> M)
+where
+    W: Debug + Copy,
+    M: Model + Send + Sync + 'static,
+    M::State: Hash + Debug + Clone + PartialEq + Send + Sync + 'static,
+    M::Action: Debug + Clone + PartialEq + Send + Sync,
+{
+    for mutation in mutations {
+        is_caught(name, mutation, model(*mutation));
+    }
+    say(&format!("{name}: all {} mutations are caught: {mutations:?}", mutations.len()));
 }
 
 /// Fails unless the model finds a broken promise.
-pub(crate) fn is_caught<M>(name: &str, mutation: &dyn Debug, model: M)
+fn is_caught<M>(name: &str, mutation: &dyn Debug, model: M)
 where
     M: Model + Send + Sync + 'static,
     M::State: Hash + Debug + Clone + PartialEq + Send + Sync + 'static,

@@ -14,4 +14,6 @@
 mod book;
 mod check;
 mod given;
+mod places;
+mod receipts;
 mod votes;

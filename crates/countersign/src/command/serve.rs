@@ -16,13 +16,15 @@ use tokio::sync::watch;
 
 use super::backup::since::Since;
 use crate::cli::Context;
-use crate::config::{self, Config, Log, LogForm, Store};
+use crate::config::{self, Config, Log, LogForm};
 use crate::installation::keys;
 use crate::output::print_line;
 use crate::wiring;
 
 /// How long a node waits for the store to take a checkpoint when it starts and when it stops.
 const LAST_CHECKPOINT: Duration = Duration::from_secs(10);
+/// How long one of several nodes goes on answering after it was told to stop, so that whoever balances them notices.
+const SHARED_STOP_PAUSE_MS: u64 = 3_000;
 
 /// Serve the API, and carry out what is released.
 #[derive(Debug, Args)]
@@ -50,7 +52,7 @@ impl Serve {
             let begun = Instant::now();
             service.watch_clock(Arc::new(move || begun.elapsed()));
             let json = context.output.json;
-            until_stopped(service, listener, Stop::of(&config), || {
+            until_stopped(service, listener, &config, || {
                 let url = format!("http://{address}");
                 print_line(&if json {
                     json!({ "listening": url }).to_string()
@@ -63,29 +65,21 @@ impl Serve {
     }
 }
 
+/// How the doors of this node are, which listens at `address`.
+///
+/// # Errors
+/// When a file of the portal cannot be read.
+fn web_options(config: &Config, address: SocketAddr) -> anyhow::Result<WebOptions> {
+    let url = config.server.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+    let portal = config.portal.as_ref().map(|portal| portal.open(&url)).transpose()?;
+    let usual = if config.store.is_shared() { SHARED_STOP_PAUSE_MS } else { 0 };
+    let pause = Duration::from_millis(config.server.stop_pause_ms.unwrap_or(usual));
+    Ok(WebOptions { portal, pause, ..WebOptions::default() })
+}
+
 /// The threads that everything of a node runs on.
 pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
-}
-
-/// How a node comes to its end.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Stop {
-    /// How long it goes on answering.
-    pause: Duration,
-    /// Whether nobody else signs what it leaves without a checkpoint.
-    alone: bool,
-}
-
-impl Stop {
-    /// As the configuration says.
-    pub(crate) fn of(config: &Config) -> Self {
-        let (usual, alone) = match config.store {
-            Store::Embedded { .. } => (0, true),
-            Store::Shared(_) => (3_000, false),
-        };
-        Self { pause: Duration::from_millis(config.server.stop_pause_ms.unwrap_or(usual)), alone }
-    }
 }
 
 /// Serves and works until the process is asked to stop; then says so on `/readyz` for a while, takes no more
@@ -93,7 +87,7 @@ impl Stop {
 pub(crate) async fn until_stopped(
     service: Arc<Service>,
     listener: TcpListener,
-    how: Stop,
+    config: &Config,
     ready: impl FnOnce() -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -104,7 +98,7 @@ pub(crate) async fn until_stopped(
     }
     let (stop, stopped) = watch::channel(false);
     let working = tokio::spawn(Arc::clone(&service).work(stopped.clone()));
-    let options = WebOptions { pause: how.pause, ..WebOptions::default() };
+    let options = web_options(config, listener.local_addr()?)?;
     let router = countersign_web::router(Arc::clone(&service), options.clone());
     let mut closing = stopped;
     let serving = tokio::spawn(countersign_web::serve(listener, router, options, async move {
@@ -124,7 +118,8 @@ pub(crate) async fn until_stopped(
             ended.1?;
             // Only now does nothing of this node commit any more.
             match last_checkpoint(&service).await {
-                Err(error) if !how.alone => tracing::warn!("{error:#}"),
+                // Another node signs it.
+                Err(error) if config.store.is_shared() => tracing::warn!("{error:#}"),
                 signed => signed?,
             }
             service.store().close().await;

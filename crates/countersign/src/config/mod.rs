@@ -6,6 +6,7 @@ mod keys;
 mod log;
 mod mail;
 pub(crate) mod mistake;
+mod portal;
 mod section;
 mod server;
 mod sources;
@@ -23,6 +24,7 @@ pub(crate) use self::keys::Keys;
 pub(crate) use self::log::{Log, LogForm};
 pub(crate) use self::mail::{Mail, SmtpTls};
 use self::mistake::{Mistake, Mistakes};
+pub(crate) use self::portal::Portal;
 use self::section::{Notes, Section};
 pub(crate) use self::server::Server;
 #[cfg(test)]
@@ -46,6 +48,8 @@ pub(crate) struct Config {
     /// Sources by name, in the order of their names.
     pub(crate) sources: Vec<Source>,
     pub(crate) mail: Mail,
+    /// The pages for people whose data it is, if there are to be any.
+    pub(crate) portal: Option<Portal>,
     pub(crate) log: Log,
 }
 
@@ -118,9 +122,10 @@ impl Config {
             let work = Work::read(root.section("work"));
             let sources = sources::read(root.section("sources"), folder);
             let mail = Mail::read(root.section("mail"), folder);
+            let portal = Portal::read(root.section("portal"), folder);
             let log = Log::read(root.section("log"));
             root.close();
-            (|| Some(Self { server: server?, store: store?, keys, work, sources, mail: mail?, log }))()
+            (|| Some(Self { server: server?, store: store?, keys, work, sources, mail: mail?, portal, log }))()
         };
         let mistakes = notes.into_sorted();
         match config {

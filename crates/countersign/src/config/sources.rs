@@ -34,6 +34,13 @@ pub(crate) enum Reach {
         /// The schemas whose tables may be mapped; empty for `public` alone.
         schemas: Vec<String>,
     },
+    /// A MariaDB or MySQL database.
+    Mysql {
+        /// Its connection string.
+        url: Secret,
+        /// The databases whose tables may be mapped; empty for the one of the connection string alone.
+        schemas: Vec<String>,
+    },
 }
 
 /// A secret, or where it is. Debug shows the place alone.
@@ -101,7 +108,16 @@ impl Secret {
 enum Kind {
     Sqlite,
     Postgres,
+    Mysql,
 }
+
+/// What a kind is called in the file.
+const KINDS: [(&str, Kind); 4] = [
+    ("sqlite", Kind::Sqlite),
+    ("postgres", Kind::Postgres),
+    ("mysql", Kind::Mysql),
+    ("mariadb", Kind::Mysql),
+];
 
 pub(super) fn read(section: Section<'_>, folder: Folder<'_>) -> Vec<Source> {
     let mut sources: Vec<Source> =
@@ -124,7 +140,7 @@ fn source(name: &Located<String>, mut section: Section<'_>, folder: Folder<'_>) 
         section.note(name.span.clone(), what, "begin with a-z and go on with a-z, 0-9 or _");
     }
     section.required("kind", "\"sqlite\"").as_ref()?;
-    let kind = section.word("kind", &[("sqlite", Kind::Sqlite), ("postgres", Kind::Postgres)])?;
+    let kind = section.word("kind", &KINDS)?;
     let pace_ms = section.number("pace_ms", 0..=60_000).unwrap_or(0);
     let reach = match kind {
         Kind::Sqlite => section
@@ -132,15 +148,32 @@ fn source(name: &Located<String>, mut section: Section<'_>, folder: Folder<'_>) 
             .map(|path| Reach::Sqlite { path: folder.join(&path.value) }),
         Kind::Postgres => {
             let schemas = section.texts("schemas");
-            url(&mut section, folder).map(|url| Reach::Postgres { url, schemas })
+            postgres_url(&mut section, folder).map(|url| Reach::Postgres { url, schemas })
+        }
+        Kind::Mysql => {
+            let schemas = section.texts("schemas");
+            url(&mut section, folder, MYSQL).map(|url| Reach::Mysql { url, schemas })
         }
     };
     section.close();
     Some(Source { name: name.value.clone(), reach: reach?, pace_ms })
 }
 
+/// How addresses of a kind begin.
+struct Begins {
+    what: &'static str,
+    with: [&'static str; 2],
+}
+
+const POSTGRES: Begins = Begins { what: "PostgreSQL", with: ["postgres://", "postgresql://"] };
+const MYSQL: Begins = Begins { what: "MariaDB or MySQL", with: ["mysql://", "mariadb://"] };
+
 /// The address of a PostgreSQL database, or where it is written.
-pub(super) fn url(section: &mut Section<'_>, folder: Folder<'_>) -> Option<Secret> {
+pub(super) fn postgres_url(section: &mut Section<'_>, folder: Folder<'_>) -> Option<Secret> {
+    url(section, folder, POSTGRES)
+}
+
+fn url(section: &mut Section<'_>, folder: Folder<'_>, begins: Begins) -> Option<Secret> {
     let here = section.text("url");
     let elsewhere = Secret::read(section, ["url_env", "url_file"], folder);
     match (here, elsewhere) {
@@ -149,9 +182,10 @@ pub(super) fn url(section: &mut Section<'_>, folder: Folder<'_>) -> Option<Secre
             None
         }
         (Some(here), None) => {
-            let fits = here.value.starts_with("postgres://") || here.value.starts_with("postgresql://");
+            let fits = begins.with.iter().any(|it| here.value.starts_with(it));
             if !fits {
-                section.note(here.span, "`url` is no PostgreSQL address", "begin it with `postgres://`");
+                let what = format!("`url` is no {} address", begins.what);
+                section.note(here.span, what, format!("begin it with `{}`", begins.with[0]));
             }
             fits.then_some(Secret::Here(here.value))
         }

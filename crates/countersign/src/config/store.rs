@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::Folder;
 use super::section::Section;
-use super::sources::{Secret, url};
+use super::sources::{Secret, postgres_url};
 
 /// Where our own state is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +52,11 @@ pub(crate) enum StoreTls {
 const OF_DATABASE: [&str; 5] = ["pool", "statement_timeout_ms", "tls", "authority", "notify"];
 
 impl Store {
+    /// Whether other nodes may have it too.
+    pub(crate) fn is_shared(&self) -> bool {
+        matches!(self, Self::Shared(_))
+    }
+
     pub(super) fn read(mut section: Section<'_>, folder: Folder<'_>) -> Option<Self> {
         let path = section.text("path");
         let said = ["url", "url_env", "url_file"].map(|key| section.place(key).is_some()).contains(&true);
@@ -97,7 +102,7 @@ fn embedded(
 }
 
 fn shared(section: &mut Section<'_>, folder: Folder<'_>) -> Option<Store> {
-    let url = url(section, folder);
+    let url = postgres_url(section, folder);
     let data = section.text("data").map_or_else(|| "data".to_owned(), |data| data.value);
     let pool = section.number("pool", 2..=1_000).unwrap_or(16);
     let statement_timeout_ms = section.number("statement_timeout_ms", 100..=600_000).unwrap_or(15_000);

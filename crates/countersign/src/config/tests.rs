@@ -128,6 +128,11 @@ fn sources_are_read_by_kind_and_in_the_order_of_their_names() {
         Reach::Postgres { url: Secret::Env("CRM_URL".to_owned()), schemas: vec!["crm".to_owned()] }
     );
     assert_eq!((config.sources[1].name.as_str(), config.sources[1].pace_ms), ("shop", 20));
+    for kind in ["mysql", "mariadb"] {
+        let config = read(&format!("[sources.old]\nkind = \"{kind}\"\nurl_file = \"old.url\"\n{MAIL}"));
+        let url = Secret::File("/etc/countersign/old.url".into());
+        assert_eq!(config.sources[0].reach, Reach::Mysql { url, schemas: vec![] });
+    }
 }
 
 #[test]
@@ -165,7 +170,7 @@ fn a_word_that_is_not_known_is_answered_with_those_that_are() {
        |          ^^^^^^ did you mean `json`?
       × line 4: `kind` knows no `oracle`
      4 | kind = "oracle"
-       |        ^^^^^^^^ known here: `sqlite`, `postgres`
+       |        ^^^^^^^^ known here: `sqlite`, `postgres`, `mysql`, `mariadb`
     "#);
 }
 
@@ -277,4 +282,29 @@ fn a_password_without_a_user_and_no_mail_at_all_are_told() {
      1 | [server]
        | ^ codes must reach people; add one
     ");
+}
+
+#[test]
+fn there_is_a_portal_only_where_one_is_written() {
+    assert_eq!(read(MAIL).portal, None);
+    let config = read(&format!("[portal]\nname = \"Shop\"\nlogo = \"logo.svg\"\nproxies = 1\n{MAIL}"));
+    let portal = config.portal.unwrap();
+    assert_eq!((&*portal.name, portal.proxies, portal.home), ("Shop", 1, None));
+    assert_eq!(portal.logo, Some((Path::new("/etc/countersign/logo.svg").to_owned(), "image/svg+xml")));
+}
+
+#[test]
+fn what_a_portal_cannot_be_is_said_at_its_line() {
+    let portal = "[portal]\nhome = \"shop.example\"\nlogo = \"logo.exe\"\ncolour = \"green\"\nproxies = 9\ncolor = \"#000000\"\n";
+    let said = said(portal);
+    for part in [
+        "[portal] has no `name`",
+        "line 2: `home` is no web address",
+        "line 3: `logo` is no picture that is known",
+        "line 4: `colour` is no colour",
+        "line 5: `proxies` is out of range",
+        "line 6: unknown key `color` in [portal]",
+    ] {
+        assert!(said.contains(part), "{part} is not in\n{said}");
+    }
 }

@@ -21,6 +21,7 @@ pub(crate) const COOLING_OFF: &str = "20s";
 pub(crate) const LISTEN: &str = "127.0.0.1:7300";
 const ORIGIN: &str = "demo.countersign.example/ledger";
 const PEOPLE: &str = include_str!("people.toml");
+const LOGO: &str = include_str!("logo.svg");
 /// The product's own policies and settings, as any installation may begin with.
 const SETTINGS: [(&str, &str); 5] = [
     ("settings.toml", include_str!("../../../../policies/settings.toml")),
@@ -70,6 +71,7 @@ pub(crate) async fn make(dir: &Path, shape: &Shape) -> anyhow::Result<Made> {
         write_once(&dir.join("settings").join(path), &text)?;
     }
     write_once(&dir.join("people.toml"), PEOPLE)?;
+    write_once(&dir.join("logo.svg"), LOGO)?;
     shop(&dir.join("shop.sqlite"), shape.scale)?;
     let config = Config::load(&config_path)?;
     if !keys::exist(&config.keys.directory) {
@@ -172,6 +174,12 @@ fn configuration(listen: &str) -> String {
          kind = \"inbox\"   # every mail becomes a file; \"smtp\" sends it\n\
          directory = \"inbox\"\n\
          from = \"Countersign <countersign@shop.example>\"\n\
+         \n\
+         [portal]   # pages at /privacy for customers; without this section there are none\n\
+         name = \"Sample Shop\"\n\
+         logo = \"logo.svg\"\n\
+         colour = \"#0f5c4a\"\n\
+         contact = \"privacy@shop.example\"\n\
          \n\
          [log]\n\
          filter = \"warn\"\n"

@@ -8,7 +8,7 @@ use serde_json::json;
 use tokio::net::TcpListener;
 
 use super::folder::{LISTEN, Made, Shape, make};
-use crate::command::serve::{Stop, log, runtime, until_stopped};
+use crate::command::serve::{log, runtime, until_stopped};
 use crate::config::Config;
 use crate::output::{Output, print_line};
 use crate::wiring;
@@ -26,11 +26,12 @@ pub(crate) fn run(dir: &Path, output: Output) -> anyhow::Result<()> {
         let (listener, moved) = listen(config.server.listen).await?;
         let url = format!("http://{}", listener.local_addr()?);
         let service = wiring::begun(&config).await?;
-        until_stopped(service, listener, Stop::of(&config), || {
+        until_stopped(service, listener, &config, || {
             if output.json {
-                return print_line(
-                    &json!({ "listening": url, "directory": dir, "tokens": made.tokens }).to_string(),
-                );
+                let portal = format!("{url}/privacy");
+                let said =
+                    json!({ "listening": url, "portal": portal, "directory": dir, "tokens": made.tokens });
+                return print_line(&said.to_string());
             }
             if moved {
                 print_line(&format!("{LISTEN} is taken, so a free port is used instead.\n"))?;
@@ -63,11 +64,14 @@ fn welcome(dir: &Path, url: &str, made: &Made, fresh: bool) -> String {
     let mut lines = vec![
         format!("Countersign {} — the demo in {dir}/ {state}.", env!("CARGO_PKG_VERSION")),
         String::new(),
+        format!("  portal   {url}/privacy     for customers: dan.004@example.test, eva.005@example.test, …"),
         format!("  API      {url}/v1/requests"),
         format!("  OpenAPI  {url}/openapi.json"),
         format!("  ledger   {url}/ledger/checkpoint"),
         format!("  health   {url}/readyz"),
-        format!("  mail     {dir}/inbox/*.eml"),
+        format!(
+            "  mail     {dir}/inbox/*.eml     what the portal mails; the newest: ls -t {dir}/inbox | head -n 1"
+        ),
         format!("  shop     {dir}/shop.sqlite"),
         String::new(),
         "Tokens:".to_owned(),
@@ -91,6 +95,8 @@ fn welcome(dir: &Path, url: &str, made: &Made, fresh: bool) -> String {
     }
     lines.extend([
         String::new(),
+        "In a browser: open the portal as Dan, press the link in his mail, and see what his device shows now by".to_owned(),
+        format!("  {program} demo --dir {dir} --totp dan"),
         "In another terminal, from this folder:".to_owned(),
         format!("  export COUNTERSIGN_URL={url}"),
         format!("  alias cs={program}"),

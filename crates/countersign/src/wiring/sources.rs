@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::Context;
+use countersign_connect::mysql::{self, MysqlSource};
 use countersign_connect::package::Zip;
 use countersign_connect::postgres::{self, PostgresSource};
 use countersign_connect::sqlite::{self, SqliteSource};
@@ -39,6 +40,12 @@ pub(crate) fn one(configured: &Source) -> anyhow::Result<Arc<dyn SourcePort>> {
                 options.schemas.clone_from(schemas);
             }
             Arc::new(PostgresSource::open(name, options)?)
+        }
+        Reach::Mysql { url, schemas } => {
+            let url = url.fetch().with_context(|| format!("source `{name}`"))?;
+            let schemas = schemas.clone();
+            let options = mysql::Options { pace_ms, schemas, ..mysql::Options::new(url) };
+            Arc::new(MysqlSource::open(name, options)?)
         }
     })
 }

@@ -45,14 +45,16 @@ fn configuration_is_named_by_option_before_variable_before_folder() {
     let elsewhere = tempfile::tempdir().unwrap();
     std::fs::write(elsewhere.path().join("countersign.toml"), "").unwrap();
     let named = place.path().join("countersign.toml");
-    let good = run(elsewhere.path(), &["--config", named.to_str().unwrap(), "ledger", "export", "out"]);
-    assert_eq!(good.code, 0, "the store of the named one is read: {}", good.err);
-    let variable = crate::place::program(elsewhere.path())
-        .env("COUNTERSIGN_CONFIG", &named)
-        .args(["ledger", "export", "more"])
-        .output()
-        .unwrap();
-    assert!(variable.status.success(), "{}", String::from_utf8_lossy(&variable.stderr));
+    let mut by_option = crate::place::program(elsewhere.path());
+    by_option.arg("--config").arg(&named).args(["ledger", "export", "by-option"]);
+    let mut by_variable = crate::place::program(elsewhere.path());
+    by_variable.env("COUNTERSIGN_CONFIG", &named).args(["ledger", "export", "by-variable"]);
+    for (mut command, folder) in [(by_option, "by-option"), (by_variable, "by-variable")] {
+        let said = command.output().unwrap();
+        assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+        let note = std::fs::read_to_string(elsewhere.path().join(folder).join("checkpoint")).unwrap();
+        assert!(note.starts_with("example.test/log\n"), "the store of the named one is read: {note}");
+    }
     assert_eq!(run(elsewhere.path(), &["ledger", "export", "out"]).code, 2);
 }
 

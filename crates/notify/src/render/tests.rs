@@ -2,6 +2,38 @@ use countersign_core::id::RequestId;
 
 use super::*;
 
+/// In English, as all the others that know no better.
+fn render(about: &About) -> Text {
+    super::render(about, "en")
+}
+
+#[test]
+fn every_language_has_the_same_texts_with_the_same_places_to_fill() {
+    let places = |text: &str| {
+        let mut names: Vec<String> =
+            text.split('{').skip(1).filter_map(|part| Some(part.split_once('}')?.0.to_owned())).collect();
+        names.sort();
+        names
+    };
+    assert!(ENGLISH.0.keys().eq(GERMAN.0.keys()));
+    for key in ENGLISH.0.keys() {
+        assert_eq!(places(ENGLISH.0.say(key)), places(GERMAN.0.say(key)), "{key}");
+    }
+}
+
+#[test]
+fn a_mail_of_the_portal_has_a_link_on_a_line_of_its_own_and_speaks_the_readers_language() {
+    let About::Code { code, request, action, expires_at, .. } = code("12345678", "erase") else { return };
+    let link = "https://shop.example/privacy/requests/7/confirm?key=abc";
+    let text =
+        super::render(&About::Code { code, request, action, expires_at, link: Some(link.into()) }, "de");
+    assert_eq!(text.subject, "Ihr Bestätigungscode");
+    assert!(text.body.lines().any(|line| line == link), "{}", text.body);
+    assert!(text.body.contains("die Löschung personenbezogener Daten verlangt"), "{}", text.body);
+    assert!(text.body.contains("bis 14. November 2023, 22:13 UTC."), "{}", text.body);
+    assert_eq!(countersign_testing::mail::code_in(&text.body), Some("12345678"));
+}
+
 #[test]
 fn a_code_stands_alone_on_its_line_and_never_in_the_subject() {
     let text = render(&code("12345678", "erase"));
@@ -21,6 +53,7 @@ fn an_outcome_says_what_was_kept_and_why_and_until_when_the_package_is_there() {
         detail: Some("partial".into()),
         kept: vec![("tax_ten_years".into(), 7), ("shared".into(), 1)],
         package_until: Some(moment()),
+        link: None,
     });
     assert_eq!(text.subject, "Your request is done");
     for part in [
@@ -78,7 +111,8 @@ fn words_from_outside_stay_on_their_line() {
 #[test]
 fn a_moment_beyond_the_calendar_is_left_out() {
     let About::Code { code, request, action, .. } = code("12345678", "export") else { return };
-    let text = render(&About::Code { code, request, action, expires_at: Timestamp::from_millis(i64::MAX) });
+    let expires_at = Timestamp::from_millis(i64::MAX);
+    let text = render(&About::Code { code, request, action, expires_at, link: None });
     assert!(!text.body.contains("until"), "{}", text.body);
 }
 
@@ -93,7 +127,8 @@ fn moment() -> Timestamp {
 }
 
 fn code(code: &str, action: &str) -> About {
-    About::Code { code: code.into(), request: request(), action: action.into(), expires_at: moment() }
+    let (code, action) = (code.into(), action.into());
+    About::Code { code, request: request(), action, expires_at: moment(), link: None }
 }
 
 fn outcome_of(status: &str, detail: Option<&str>) -> About {
@@ -104,5 +139,6 @@ fn outcome_of(status: &str, detail: Option<&str>) -> About {
         detail: detail.map(Into::into),
         kept: vec![],
         package_until: None,
+        link: None,
     }
 }

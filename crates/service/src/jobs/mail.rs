@@ -8,6 +8,7 @@ use crate::app::Service;
 use crate::jobs::hand_over;
 use crate::jobs::{JobError, Worked};
 use crate::person;
+use crate::portal::WayBack;
 use crate::ports::notifier::{About, Message, NotifyError};
 use crate::ports::store::{Find, Needs};
 use crate::record::{self, History};
@@ -28,7 +29,15 @@ impl Service {
         };
         let action = history.state().dossier().submitted().action.clone();
         let expires_at = loaded.now.plus_ms(15 * 60_000);
-        self.deliver(Message { to, about: About::Code { code, request: id, action, expires_at } }).await
+        let (code, secret) = match code.split_once(' ') {
+            Some((code, secret)) => (code.to_owned(), Some(secret.to_owned())),
+            None => (code, None),
+        };
+        let back = self.way_back(&key, id).await?;
+        let page = back.as_ref().map(|back| format!("{}/requests/{id}/confirm?key=", back.url));
+        let link = page.zip(secret).map(|(page, secret)| page + &secret);
+        let about = About::Code { code, request: id, action, expires_at, link };
+        self.deliver(Message { to, about, language: spoken(back) }).await
     }
 
     pub(crate) async fn mail_outcome(&self, id: RequestId) -> Result<Worked, JobError> {
@@ -71,7 +80,12 @@ impl Service {
             }
             Ending::Withdrawn | Ending::Expired | Ending::Abandoned => (None, Vec::new()),
         };
+        let back = match self.data_key(id).await? {
+            Some(key) => self.way_back(&key, id).await?,
+            None => None,
+        };
         let about = About::Outcome {
+            link: back.as_ref().map(|back| format!("{}/requests/{id}", back.url)),
             request: id,
             action: dossier.submitted().action.clone(),
             status: record::status(history.state()).name().to_owned(),
@@ -79,7 +93,7 @@ impl Service {
             kept,
             package_until,
         };
-        self.deliver(Message { to, about }).await
+        self.deliver(Message { to, about, language: spoken(back) }).await
     }
 
     /// `request/seat/person`.
@@ -106,7 +120,7 @@ impl Service {
             due_at: dossier.due_at(),
             again: dossier.runs() > 0,
         };
-        self.deliver(Message { to, about }).await
+        self.deliver(Message { to, about, language: spoken(None) }).await
     }
 
     async fn deliver(&self, message: Message) -> Result<Worked, JobError> {
@@ -115,6 +129,12 @@ impl Service {
             Err(error @ NotifyError::Retry(_)) => Err(JobError::Retry(Refusal::Source(error.to_string()))),
             Err(error @ NotifyError::GiveUp(_)) => Err(JobError::GiveUp(Refusal::Source(error.to_string()))),
         }
+    }
+
+    /// How the mail's reader finds back to the portal, if the request came in there.
+    async fn way_back(&self, key: &crate::seal::DataKey, id: RequestId) -> Result<Option<WayBack>, Refusal> {
+        let plain = self.field(key, id, field::PORTAL).await?;
+        Ok(plain.and_then(|plain| serde_json::from_slice(&plain).ok()))
     }
 
     async fn address(&self, key: &crate::seal::DataKey, id: RequestId) -> Result<Option<String>, Refusal> {
@@ -129,4 +149,9 @@ impl Service {
         let people = person::loaded(&self.keys, &loaded)?;
         Ok(people.get(&id).and_then(|(person, _)| person.email().map(str::to_owned)))
     }
+}
+
+/// The language that somebody reads; English for whoever said nothing.
+fn spoken(back: Option<WayBack>) -> String {
+    back.map_or_else(|| "en".to_owned(), |back| back.language)
 }

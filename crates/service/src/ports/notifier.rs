@@ -13,6 +13,8 @@ pub struct Message {
     pub to: String,
     /// What is said.
     pub about: About,
+    /// In which language, as far as it is spoken: `en`, `de`.
+    pub language: String,
 }
 
 impl fmt::Debug for Message {
@@ -34,6 +36,8 @@ pub enum About {
         action: String,
         /// Until when it holds.
         expires_at: Timestamp,
+        /// The page that proves as much, where the portal asked for the mail.
+        link: Option<String>,
     },
     /// How a request ended, for its requester.
     Outcome {
@@ -49,6 +53,8 @@ pub enum About {
         kept: Vec<(String, u64)>,
         /// Until when a package can be fetched.
         package_until: Option<Timestamp>,
+        /// The request's page at the portal, if it came in there.
+        link: Option<String>,
     },
     /// A request waits for the reader's vote.
     CallToVote {

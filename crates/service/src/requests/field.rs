@@ -18,7 +18,10 @@ pub(crate) const REASON: &str = "reason";
 /// What the latest look at the sources found.
 pub(crate) const FOUND: &str = "found";
 
-/// The code that was sent for a method.
+/// Where the portal is that a request came in by, and in which language it speaks to its subject.
+pub(crate) const PORTAL: &str = "portal";
+
+/// The code that was sent for a method; after a space, the secret of the link that was sent with it.
 pub(crate) fn code(method: &str) -> String {
     format!("code/{method}")
 }

@@ -4,7 +4,7 @@ use countersign_core::id::RequestId;
 use countersign_core::request::Command;
 
 use crate::app::Service;
-use crate::caller::{Act, Caller};
+use crate::caller::{Act, Caller, Holder};
 use crate::jobs::wish;
 use crate::ports::store::{Change, Needs};
 use crate::record::History;
@@ -17,6 +17,18 @@ impl Service {
     pub async fn retry(&self, caller: &Caller, id: RequestId) -> Result<Picture, Refusal> {
         let holder = caller.may(Act::Settle)?.clone();
         self.close_steps(id).await?;
+        match self.retry_once(holder.clone(), id).await {
+            // Other settings were entered meanwhile, maybe on another node: by those, then.
+            Err(Refusal::Again) => {
+                self.reload().await?;
+                self.retry_once(holder, id).await?;
+            }
+            retried => retried?,
+        }
+        self.picture(id).await
+    }
+
+    async fn retry_once(&self, holder: Holder, id: RequestId) -> Result<(), Refusal> {
         let settings = self.settings().await?;
         let found = self.found_of(id).await?;
         let first = self.store.load(Needs { request: Some(id), ..Needs::default() }).await?;
@@ -56,6 +68,6 @@ impl Service {
             Ok((Change { request: Some(history.into_change()), jobs, ..Change::default() }, ()))
         })
         .await?;
-        self.picture(id).await
+        Ok(())
     }
 }

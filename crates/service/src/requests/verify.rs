@@ -12,6 +12,7 @@ use crate::caller::{Act, Caller};
 use crate::jobs::wish;
 use crate::keys::{Keys, mac};
 use crate::person::{self, Person};
+use crate::portal::WayBack;
 use crate::ports::chance;
 use crate::ports::source::Identity;
 use crate::ports::store::{Change, Find, IndexTerm, Loaded, Needs, RecordChange, SealedChange};
@@ -31,15 +32,37 @@ const TRIES: u32 = 5;
 const STARTS: u32 = 5;
 /// How long a code holds.
 const LIVES_MS: i64 = 15 * 60_000;
+/// Of a code that was sent.
+pub(crate) const CODE_DIGITS: usize = 8;
+/// Of a one-time password.
+const TOTP_DIGITS: usize = 6;
 
 /// A code that was sent, or tries at a one-time password.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Challenge {
-    code: Option<Blind>,
+pub(crate) struct Challenge {
+    pub(crate) code: Option<Blind>,
+    /// Of the link that was sent with the code, by the portal alone.
+    #[serde(default)]
+    pub(crate) link: Option<Blind>,
+    /// Which form used it up: the same form again is answered and not refused.
+    #[serde(default)]
+    pub(crate) used_by: Option<Blind>,
     tries: u32,
     starts: u32,
     since: Timestamp,
-    expires_at: Timestamp,
+    pub(crate) expires_at: Timestamp,
+}
+
+impl Challenge {
+    /// The code, as long as it may be tried.
+    pub(crate) fn code_to_try(&self) -> Option<Blind> {
+        self.code.filter(|_| self.tries < TRIES)
+    }
+
+    /// Used up: neither code nor link proves anything twice.
+    pub(crate) fn used(self, by: Option<Blind>) -> Self {
+        Self { code: None, link: None, used_by: by, ..self }
+    }
 }
 
 /// A verification that was started.
@@ -69,7 +92,7 @@ impl Service {
     ) -> Result<Started, Refusal> {
         self.may_prove(caller, id).await?;
         match method {
-            "email" => self.send_code(id).await,
+            "email" => self.send_code(id, None).await,
             "totp" => Ok(Started { method: method.to_owned(), expires_at: None }),
             _ => Err(Refusal::invalid("method", "is `email` or `totp`")),
         }
@@ -85,13 +108,11 @@ impl Service {
     ) -> Result<Picture, Refusal> {
         self.may_prove(caller, id).await?;
         let digits = match method {
-            "email" => 8,
-            "totp" => 6,
+            "email" => CODE_DIGITS,
+            "totp" => TOTP_DIGITS,
             _ => return Err(Refusal::invalid("method", "is `email` or `totp`")),
         };
-        if code.len() != digits || !code.bytes().all(|c| c.is_ascii_digit()) {
-            return Err(Refusal::invalid("code", format!("is {digits} digits")));
-        }
+        check_digits(code, digits)?;
         let checked = match method {
             "email" => self.check_code(id, code).await?,
             _ => self.check_totp(id, code).await?,
@@ -126,17 +147,37 @@ impl Service {
         }
     }
 
-    async fn send_code(&self, id: RequestId) -> Result<Started, Refusal> {
+    /// Sends a code; from the portal a link too, and then also to whoever comes back after the proof.
+    pub(crate) async fn send_code(
+        &self,
+        id: RequestId,
+        portal: Option<&WayBack>,
+    ) -> Result<Started, Refusal> {
         let key = self.data_key(id).await?.ok_or(Refusal::NotFound("request"))?;
         self.stated(&key, id, "email").await?;
         let code = new_code(&*self.chance);
-        let sealed = key.seal(&field::code("email"), code.as_bytes(), &*self.chance);
+        let secret = portal.map(|_| hex::encode(chance::bytes::<32>(&*self.chance)));
+        let sent =
+            [Some(&code), secret.as_ref()].into_iter().flatten().cloned().collect::<Vec<_>>().join(" ");
         let hashed = hash(&self.keys, id, &code);
+        let link = secret.map(|secret| hash_link(&self.keys, id, &secret));
+        let mut sealed = vec![(field::code("email"), sent.into_bytes())];
+        if let Some(portal) = portal {
+            sealed.push((field::PORTAL.to_owned(), record::bytes(portal)?));
+        }
+        let sealed: Vec<SealedChange> = sealed
+            .into_iter()
+            .map(|(field, text)| {
+                let sealed = key.seal(&field, &text, &*self.chance);
+                SealedChange::Field { request: id, field, sealed }
+            })
+            .collect();
+        let back = portal.is_some();
         let needs = Needs { request: Some(id), records: vec![need(id, "email")], ..Needs::default() };
         let (_, expires_at) = self
             .act(needs, move |loaded| {
                 let history = History::read(loaded.request.as_ref().ok_or(Refusal::NotFound("request"))?)?;
-                if !matches!(history.state(), State::Waiting(_)) {
+                if !back && !matches!(history.state(), State::Waiting(_)) {
                     return Err(Refusal::Rule(countersign_core::request::Refusal::TooLate));
                 }
                 let (before, version) = challenge(loaded)?;
@@ -149,14 +190,12 @@ impl Service {
                     return Err(Refusal::TooManyChallenges);
                 }
                 let expires_at = now.plus_ms(LIVES_MS);
-                let next = Challenge { code: Some(hashed), tries: 0, starts: starts + 1, since, expires_at };
+                let starts = starts + 1;
+                let code = Some(hashed);
+                let next = Challenge { code, link, used_by: None, tries: 0, starts, since, expires_at };
                 let change = Change {
                     records: vec![put(id, "email", &next, version)?],
-                    sealed: vec![SealedChange::Field {
-                        request: id,
-                        field: field::code("email"),
-                        sealed: sealed.clone(),
-                    }],
+                    sealed: sealed.clone(),
                     jobs: vec![wish("mail_code", id.to_string(), now)],
                     ..Change::default()
                 };
@@ -179,18 +218,16 @@ impl Service {
                 let (Some(standing), version) = challenge(loaded)? else {
                     return Ok((Change::default(), Checked::Gone));
                 };
-                let Some(code) =
-                    standing.code.filter(|_| standing.tries < TRIES && loaded.now < standing.expires_at)
-                else {
+                let Some(code) = standing.code_to_try().filter(|_| loaded.now < standing.expires_at) else {
                     return Ok((Change::default(), Checked::Gone));
                 };
                 if !bool::from(code.as_bytes().ct_eq(tried.as_bytes())) {
-                    return wrong(id, "email", standing, version);
+                    let (change, left) = wrong(id, "email", standing, version)?;
+                    return Ok((change, Checked::Wrong { left }));
                 }
                 let proof = Proof { method: "email".to_owned(), identity: identity.clone(), at: loaded.now };
                 history.decide(Command::Verify { proof }, loaded.now)?;
-                // Used up: the same code proves nothing twice.
-                let used = Challenge { code: None, ..standing };
+                let used = standing.used(None);
                 let change = Change {
                     request: Some(history.into_change()),
                     records: vec![put(id, "email", &used, version)?],
@@ -227,6 +264,8 @@ impl Service {
                 let (before, version) = challenge(loaded)?;
                 let fresh = Challenge {
                     code: None,
+                    link: None,
+                    used_by: None,
                     tries: 0,
                     starts: 0,
                     since: loaded.now,
@@ -256,7 +295,8 @@ impl Service {
                     return Ok((change, Checked::Right));
                 }
                 if any {
-                    wrong(id, "totp", standing, version)
+                    let (change, left) = wrong(id, "totp", standing, version)?;
+                    Ok((change, Checked::Wrong { left }))
                 } else {
                     Ok((Change::default(), Checked::Unknown))
                 }
@@ -265,7 +305,8 @@ impl Service {
         Ok(checked)
     }
 
-    async fn stated(&self, key: &DataKey, id: RequestId, kind: &str) -> Result<Identity, Refusal> {
+    /// The identity that the request stated, by its kind.
+    pub(crate) async fn stated(&self, key: &DataKey, id: RequestId, kind: &str) -> Result<Identity, Refusal> {
         let plain = self.field(key, id, field::SUBJECT).await?;
         let stated: field::Stated =
             plain.and_then(|plain| serde_json::from_slice(&plain).ok()).unwrap_or_default();
@@ -289,30 +330,42 @@ fn held_identity(person: &Person, history: &History, key: &DataKey) -> Option<Co
         .find(|committed| survey.identities.contains(committed))
 }
 
-fn wrong(
+/// Counts a wrong try; answers with how many are left.
+pub(crate) fn wrong(
     id: RequestId,
     method: &str,
     standing: Challenge,
     version: u64,
-) -> Result<(Change, Checked), Refusal> {
+) -> Result<(Change, u32), Refusal> {
     let tries = standing.tries + 1;
     let next = Challenge { tries, ..standing };
     let change = Change { records: vec![put(id, method, &next, version)?], ..Change::default() };
-    Ok((change, Checked::Wrong { left: TRIES - tries }))
+    Ok((change, TRIES - tries))
 }
 
-fn need(id: RequestId, method: &str) -> (String, Find) {
+/// A code has so many digits, and nothing else.
+pub(crate) fn check_digits(code: &str, digits: usize) -> Result<(), Refusal> {
+    let fits = code.len() == digits && code.bytes().all(|c| c.is_ascii_digit());
+    fits.then_some(()).ok_or_else(|| Refusal::invalid("code", format!("is {digits} digits")))
+}
+
+pub(crate) fn need(id: RequestId, method: &str) -> (String, Find) {
     (KIND.to_owned(), Find::Id(format!("{id}/{method}")))
 }
 
-fn challenge(loaded: &Loaded) -> Result<(Option<Challenge>, u64), Refusal> {
+pub(crate) fn challenge(loaded: &Loaded) -> Result<(Option<Challenge>, u64), Refusal> {
     match loaded.of_kind(KIND).next() {
         Some(record) => Ok((Some(record::read(record)?), record.version)),
         None => Ok((None, 0)),
     }
 }
 
-fn put(id: RequestId, method: &str, challenge: &Challenge, version: u64) -> Result<RecordChange, Refusal> {
+pub(crate) fn put(
+    id: RequestId,
+    method: &str,
+    challenge: &Challenge,
+    version: u64,
+) -> Result<RecordChange, Refusal> {
     Ok(RecordChange::Put {
         kind: KIND.to_owned(),
         id: format!("{id}/{method}"),
@@ -323,8 +376,13 @@ fn put(id: RequestId, method: &str, challenge: &Challenge, version: u64) -> Resu
     })
 }
 
-fn hash(keys: &Keys, id: RequestId, code: &str) -> Blind {
+pub(crate) fn hash(keys: &Keys, id: RequestId, code: &str) -> Blind {
     Blind::from_bytes(mac(&keys.index, &[b"code", id.as_bytes(), code.as_bytes()]))
+}
+
+/// Of a link's secret; another word than a code's, so that neither is ever taken for the other.
+pub(crate) fn hash_link(keys: &Keys, id: RequestId, secret: &str) -> Blind {
+    Blind::from_bytes(mac(&keys.index, &[b"link", id.as_bytes(), secret.as_bytes()]))
 }
 
 /// Eight digits, each as likely as any other.

@@ -9,6 +9,7 @@ mod fixture;
 mod forget;
 mod govern;
 mod life;
+mod portal;
 mod record;
 mod run;
 mod second;

@@ -57,6 +57,23 @@ async fn nothing_starts_as_long_as_no_checkpoint_can_be_kept() {
 }
 
 #[tokio::test]
+async fn waiting_for_a_checkpoint_is_not_counted_as_a_try_that_failed() {
+    let house = House::new().await;
+    let id = released(&house).await;
+    let node = house.that_cannot_sign();
+    let mut waited = 0;
+    for _ in 0..20 {
+        for job in house.store.claim(64, 30_000).await.unwrap() {
+            assert_eq!(job.attempts, 0, "{}", job.kind);
+            waited += usize::from(job.kind == "run");
+            Arc::clone(&node).carry_out(job).await;
+        }
+        house.clock.advance(Duration::from_millis(20));
+    }
+    assert_eq!((house.status(id).await, waited), (Status::Released, 20));
+}
+
+#[tokio::test]
 async fn step_that_was_committed_before_the_node_died_is_not_done_again() {
     let house = House::new().await;
     let id = released(&house).await;

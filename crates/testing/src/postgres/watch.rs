@@ -7,15 +7,14 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use super::install::{Install, User};
 use super::{USER, Unavailable};
 
-/// `$1` the folder, `$2` the port, `$3` the superuser, `$4` initdb, `$5` postgres. Reading standard input ends when the
+/// `$1` the folder, `$2` the port, `$3` the superuser, `$4` initdb, `$5` postgres, `$6` settings. Reading standard input ends when the
 /// test process does. SIGQUIT is PostgreSQL's immediate stop; nothing in the folder is worth a checkpoint.
 const SCRIPT: &str = r#"
 cd "$1" || exit 1
 remove() { cd /; rm -rf "$1"; exit; }
 "$4" -D data -U "$3" -A trust -E UTF8 --locale=C --no-sync >log 2>&1 || { touch failed; cat >/dev/null; remove "$1"; }
-{ sh -c 'echo $$ >server; exec "$0" "$@"' "$5" -D data -p "$2" -k "$1" -c listen_addresses=127.0.0.1 -c fsync=off \
-    -c full_page_writes=off -c max_connections=200 -c shared_buffers=32MB \
-    -c log_min_messages=warning </dev/null >>log 2>&1; touch failed; } &
+{ sh -c 'echo $$ >server; exec "$0" "$@"' "$5" -D data -p "$2" -k "$1" -c listen_addresses=127.0.0.1 \
+    -c max_connections=200 -c log_min_messages=warning $6 </dev/null >>log 2>&1; touch failed; } &
 waiter=$!
 cat >/dev/null
 until [ -s server ] || [ -e failed ]; do sleep 0.1; done
@@ -37,6 +36,7 @@ impl Watcher {
         user: Option<&User>,
         folder: &Path,
         port: u16,
+        settings: &str,
     ) -> Result<Watcher, Unavailable> {
         let mut command = Command::new("/bin/sh");
         if let Some(user) = user {
@@ -44,7 +44,7 @@ impl Watcher {
         }
         command.args(["-c", SCRIPT, "countersign-test-postgres"]);
         command.arg(folder).arg(port.to_string()).arg(USER);
-        command.arg(install.program("initdb")).arg(install.program("postgres"));
+        command.arg(install.program("initdb")).arg(install.program("postgres")).arg(settings);
         // The reader's settings for PostgreSQL stay out of it; so do our output, lest a test runner wait for its end,
         // and our process group, lest Ctrl-C reach the watcher before it has tidied up.
         command.env_clear().env("PATH", "/usr/local/bin:/usr/bin:/bin").env("LC_ALL", "C");

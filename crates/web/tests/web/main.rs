@@ -6,6 +6,7 @@ mod given;
 mod idempotency;
 mod ledger;
 mod openapi;
+mod portal;
 mod requests;
 mod roles;
 mod serving;

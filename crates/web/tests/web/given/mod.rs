@@ -4,8 +4,8 @@ mod source;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -47,6 +47,8 @@ pub(crate) struct House {
     /// By role, and `desk` for a service that attests.
     pub(crate) tokens: BTreeMap<&'static str, String>,
     pub(crate) people: BTreeMap<&'static str, PersonId>,
+    /// What was mailed.
+    pub(crate) mail: Arc<Mutex<Vec<Message>>>,
     _stop: watch::Sender<bool>,
     _dir: tempfile::TempDir,
 }
@@ -63,16 +65,22 @@ pub(crate) async fn house() -> House {
 }
 
 pub(crate) async fn house_with(options: WebOptions) -> House {
+    house_of(options, &[]).await
+}
+
+/// With policies beside the usual one.
+pub(crate) async fn house_of(options: WebOptions, policies: &[(&str, &str)]) -> House {
     let dir = tempfile::tempdir().unwrap();
     let began = Instant::now();
     let clock: Arc<dyn Fn() -> Timestamp + Send + Sync> =
         Arc::new(move || Timestamp::from_millis(NOW_MS + began.elapsed().as_millis() as i64));
     let store = SqliteStore::open(&dir.path().join("store.db"), Arc::clone(&clock)).unwrap();
     let shop: Arc<dyn Source> = Arc::new(source::Shop);
+    let mail = Arc::default();
     let service = Arc::new(Service::new(Parts {
         store: Arc::new(store),
         sources: BTreeMap::from([("shop".to_owned(), shop)]),
-        notifier: Arc::new(Silent),
+        notifier: Arc::new(Kept(Arc::clone(&mail))),
         packager: Arc::new(Silent),
         chance: Arc::new(Counted(AtomicU64::new(0))),
         clock,
@@ -80,14 +88,25 @@ pub(crate) async fn house_with(options: WebOptions) -> House {
         ledger: SigningKey::from_seed("test.example/ledger", &[4; 32]).unwrap(),
         scratch: dir.path().to_owned(),
     }));
-    let (tokens, people) = begin(&service).await;
+    let (tokens, people) = begin(&service, policies).await;
     let (stop, stopping) = watch::channel(false);
     tokio::spawn(Arc::clone(&service).work(stopping));
     service.sign_head().await.unwrap();
-    House { web: router(Arc::clone(&service), options), service, tokens, people, _stop: stop, _dir: dir }
+    House {
+        web: router(Arc::clone(&service), options),
+        service,
+        tokens,
+        people,
+        mail,
+        _stop: stop,
+        _dir: dir,
+    }
 }
 
-async fn begin(service: &Service) -> (BTreeMap<&'static str, String>, BTreeMap<&'static str, PersonId>) {
+async fn begin(
+    service: &Service,
+    policies: &[(&str, &str)],
+) -> (BTreeMap<&'static str, String>, BTreeMap<&'static str, PersonId>) {
     let first = |role: Role| First {
         name: role.name().to_owned(),
         identities: BTreeMap::from([("email".to_owned(), format!("{}@staff.example", role.name()))]),
@@ -100,7 +119,8 @@ async fn begin(service: &Service) -> (BTreeMap<&'static str, String>, BTreeMap<&
             Vec::new()
         },
     };
-    let files = [("settings.toml", SETTINGS), ("maps/shop.toml", MAP), ("policies/erase.cedar", POLICY)];
+    let usual = [("settings.toml", SETTINGS), ("maps/shop.toml", MAP), ("policies/erase.cedar", POLICY)];
+    let files: Vec<_> = usual.iter().chain(policies).copied().collect();
     let begun =
         service.bootstrap(Role::ALL.map(first).to_vec(), Bundle::read(&files).unwrap()).await.unwrap();
     let mut tokens = BTreeMap::from([("desk", begun.services[0].1.clone())]);
@@ -201,15 +221,19 @@ impl Answer {
     }
 }
 
-/// Tells nobody anything, and packs nothing.
-struct Silent;
+/// Keeps what is mailed.
+struct Kept(Arc<Mutex<Vec<Message>>>);
 
 #[async_trait]
-impl Notifier for Silent {
-    async fn send(&self, _: &Message) -> Result<(), NotifyError> {
+impl Notifier for Kept {
+    async fn send(&self, message: &Message) -> Result<(), NotifyError> {
+        self.0.lock().unwrap().push(message.clone());
         Ok(())
     }
 }
+
+/// Packs nothing.
+struct Silent;
 
 #[async_trait]
 impl Packager for Silent {

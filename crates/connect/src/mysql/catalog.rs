@@ -1,0 +1,342 @@
+//! Reads the catalogue of MariaDB and MySQL: `information_schema`, and InnoDB's own list of foreign keys, for the
+//! former shows an account only keys of tables that it has rights on, and the database acts along all of them.
+
+use std::collections::BTreeMap;
+
+use mysql_async::{Error, Row, Value};
+
+use super::connection::{Session, text, whole};
+use super::failure::{NEEDS_RIGHT, code};
+use crate::catalog::{Catalog, Column, ForeignKey, Kind, OnDelete, Table};
+use crate::sql::quote;
+
+/// Tables, and MariaDB's tables that keep every former row.
+const TABLES: &str = "
+SELECT TABLE_NAME, ENGINE, TABLE_TYPE FROM information_schema.TABLES
+ WHERE TABLE_SCHEMA = ? AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED')
+   AND TABLE_NAME <> 'countersign_receipt' AND COALESCE(TEMPORARY, 'N') <> 'Y'";
+
+const COLUMNS: &str = "
+SELECT TABLE_NAME, COLUMN_NAME, COLUMN_TYPE, IS_NULLABLE, EXTRA, CHARACTER_SET_NAME, COLLATION_NAME
+  FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ? ORDER BY TABLE_NAME, ORDINAL_POSITION";
+
+/// MariaDB's JSON is a text with such a check.
+const JSON: &str = "
+SELECT TABLE_NAME, CHECK_CLAUSE FROM information_schema.CHECK_CONSTRAINTS
+ WHERE CONSTRAINT_SCHEMA = ? AND CHECK_CLAUSE LIKE 'json_valid(%'";
+
+const INDEXES: &str = "
+SELECT TABLE_NAME, INDEX_NAME, NON_UNIQUE, COLUMN_NAME FROM information_schema.STATISTICS
+ WHERE TABLE_SCHEMA = ? AND INDEX_TYPE IN ('BTREE', 'HASH') ORDER BY TABLE_NAME, INDEX_NAME, SEQ_IN_INDEX";
+
+const TRIGGERS: &str = "
+SELECT EVENT_OBJECT_TABLE, TRIGGER_NAME FROM information_schema.TRIGGERS
+ WHERE EVENT_OBJECT_SCHEMA = ? AND EVENT_MANIPULATION IN ('UPDATE', 'DELETE') ORDER BY TRIGGER_NAME";
+
+const KEYS: &str = "
+SELECT CONSTRAINT_SCHEMA, CONSTRAINT_NAME, TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, REFERENCED_TABLE_NAME,
+       REFERENCED_COLUMN_NAME
+  FROM information_schema.KEY_COLUMN_USAGE WHERE REFERENCED_TABLE_SCHEMA = ?
+ ORDER BY TABLE_SCHEMA, TABLE_NAME, CONSTRAINT_NAME, ORDINAL_POSITION";
+
+const RULES: &str = "
+SELECT CONSTRAINT_SCHEMA, CONSTRAINT_NAME, TABLE_NAME, DELETE_RULE FROM information_schema.REFERENTIAL_CONSTRAINTS
+ WHERE UNIQUE_CONSTRAINT_SCHEMA = ?";
+
+/// InnoDB's own list: `database/child`, `database/parent`.
+const ALL_KEYS: [&str; 2] = [
+    "SELECT FOR_NAME, REF_NAME, ID FROM information_schema.INNODB_SYS_FOREIGN",
+    "SELECT FOR_NAME, REF_NAME, ID FROM information_schema.INNODB_FOREIGN",
+];
+
+const RIGHTS: &str = "
+SELECT 1 FROM information_schema.USER_PRIVILEGES WHERE PRIVILEGE_TYPE = 'TRIGGER'
+UNION ALL SELECT 1 FROM information_schema.SCHEMA_PRIVILEGES WHERE PRIVILEGE_TYPE = 'TRIGGER' AND ? LIKE TABLE_SCHEMA
+UNION ALL SELECT 1 FROM information_schema.TABLE_PRIVILEGES WHERE PRIVILEGE_TYPE = 'TRIGGER' AND TABLE_SCHEMA = ?";
+
+/// A catalogue, and what this account may not see of it.
+pub(super) struct Read {
+    pub(super) catalog: Catalog,
+    pub(super) unseen: Vec<String>,
+}
+
+/// The tables of `schemas`. Those of the first are named alone, the others `schema.table`.
+pub(super) async fn read(session: &mut Session, schemas: &[String]) -> Result<Read, Error> {
+    let mut catalog = Catalog::default();
+    let mut unseen = vec![];
+    let mut keys = vec![];
+    for (at, schema) in schemas.iter().enumerate() {
+        let named = |table: &str| if at == 0 { table.to_owned() } else { format!("{schema}.{table}") };
+        let mut tables = tables(session, schema, named).await?;
+        columns(session, schema, &mut tables).await?;
+        indexes(session, schema, &mut tables).await?;
+        for row in session.rows(TRIGGERS, vec![schema.into()]).await? {
+            let (table, trigger) = (cell(&row, 0), cell(&row, 1));
+            tables.entry(table).and_modify(|it| it.triggers.push(trigger));
+        }
+        if session.rows(RIGHTS, vec![schema.into(), schema.into()]).await?.is_empty() {
+            unseen.push(format!("triggers in `{schema}` (grant TRIGGER): they would act unseen"));
+        }
+        keys.extend(self::keys(session, schema, schemas).await?);
+        catalog.tables.extend(tables.into_values().map(|it| (it.name.clone(), it)));
+    }
+    match unseen_keys(session, schemas, &keys).await? {
+        Some(more) => keys.extend(more),
+        None => unseen.push(
+            "foreign keys of tables that it has no rights on (grant PROCESS): the database would act along them unseen"
+                .to_owned(),
+        ),
+    }
+    catalog.keys =
+        keys.into_iter().map(|(_, key)| key).filter(|it| catalog.tables.contains_key(&it.parent)).collect();
+    Ok(Read { catalog, unseen })
+}
+
+async fn tables(
+    session: &mut Session,
+    schema: &str,
+    named: impl Fn(&str) -> String,
+) -> Result<BTreeMap<String, Table>, Error> {
+    let asked = if session.is_mariadb() {
+        TABLES.to_owned()
+    } else {
+        TABLES.replace(" AND COALESCE(TEMPORARY, 'N') <> 'Y'", "")
+    };
+    let mut tables = BTreeMap::new();
+    for row in session.rows(&asked, vec![schema.into()]).await? {
+        let (name, engine, kind) = (cell(&row, 0), cell(&row, 1), cell(&row, 2));
+        let unfit = match &*engine {
+            _ if kind == "SYSTEM VERSIONED" => Some(
+                "it keeps every former row (SYSTEM VERSIONING), so that nothing that is erased in it is gone; drop \
+                 the versioning"
+                    .to_owned(),
+            ),
+            "InnoDB" => None,
+            engine => Some(format!(
+                "its engine {engine} has no transactions, so that a receipt would promise nothing; convert it to InnoDB"
+            )),
+        };
+        let quoted = format!("{}.{}", quote(schema), quote(&name));
+        tables.insert(name.clone(), Table { name: named(&name), quoted, unfit, ..Table::default() });
+    }
+    Ok(tables)
+}
+
+async fn columns(
+    session: &mut Session,
+    schema: &str,
+    tables: &mut BTreeMap<String, Table>,
+) -> Result<(), Error> {
+    let mut json: Vec<(String, String)> = vec![];
+    if session.is_mariadb() {
+        for row in session.rows(JSON, vec![schema.into()]).await? {
+            json.push((cell(&row, 0), cell(&row, 1)));
+        }
+    }
+    for row in session.rows(COLUMNS, vec![schema.into()]).await? {
+        let table_name = cell(&row, 0);
+        let Some(table) = tables.get_mut(&table_name) else { continue };
+        let (name, mut type_name, extra) = (cell(&row, 1), cell(&row, 2), cell(&row, 4).to_ascii_lowercase());
+        // As a session with names in double quotes is shown it.
+        let checked = format!("json_valid({})", quote(&name));
+        let kind = if json.iter().any(|(table, check)| *table == table_name && *check == checked) {
+            Kind::Json
+        } else {
+            kind(&type_name)
+        };
+        if let (Kind::Text, Some(set), Some(collation)) = (kind, text(&row, 5), text(&row, 6)) {
+            type_name.push_str(&format!(" CHARACTER SET {set} COLLATE {collation}"));
+        }
+        if extra.contains("on update") {
+            table.remarks.push(format!(
+                "`{name}` is set to the time of each change, also where only a pointer is emptied or a column cleared"
+            ));
+        }
+        table.columns.push(Column {
+            name,
+            type_name,
+            kind,
+            nullable: cell(&row, 3) == "YES",
+            generated: ["virtual generated", "stored generated"].iter().any(|it| extra.contains(it)),
+        });
+    }
+    Ok(())
+}
+
+/// An index; instead of a column it may have an expression.
+#[derive(Default)]
+struct Index {
+    unique: bool,
+    columns: Vec<Option<String>>,
+}
+
+async fn indexes(
+    session: &mut Session,
+    schema: &str,
+    tables: &mut BTreeMap<String, Table>,
+) -> Result<(), Error> {
+    let mut indexes: BTreeMap<(String, String), Index> = BTreeMap::new();
+    for row in session.rows(INDEXES, vec![schema.into()]).await? {
+        let index = indexes.entry((cell(&row, 0), cell(&row, 1))).or_default();
+        index.unique = whole(&row, 2) == Some(0);
+        index.columns.push(text(&row, 3));
+    }
+    for ((table, name), Index { unique, columns }) in indexes {
+        let Some(table) = tables.get_mut(&table) else { continue };
+        // An index over an expression says nothing about a column.
+        let Some(columns) = columns.into_iter().collect::<Option<Vec<String>>>() else { continue };
+        if unique {
+            table.uniques.push(columns.clone());
+        }
+        if name == "PRIMARY" {
+            table.primary_key = columns.clone();
+        }
+        table.indexes.push(columns);
+    }
+    for table in tables.values_mut() {
+        let never_null = |columns: &Vec<String>| {
+            columns.iter().all(|name| table.column(name).is_some_and(|it| !it.nullable))
+        };
+        let own = Some(&table.primary_key).filter(|key| !key.is_empty());
+        table.row_id =
+            own.or_else(|| table.uniques.iter().find(|it| never_null(it))).cloned().unwrap_or_default();
+    }
+    Ok(())
+}
+
+/// Keys by `database/constraint`, as InnoDB calls them.
+async fn keys(
+    session: &mut Session,
+    schema: &str,
+    schemas: &[String],
+) -> Result<Vec<(String, ForeignKey)>, Error> {
+    let mut rules: BTreeMap<(String, String, String), String> = BTreeMap::new();
+    for row in session.rows(RULES, vec![schema.into()]).await? {
+        rules.insert((cell(&row, 0), cell(&row, 2), cell(&row, 1)), cell(&row, 3));
+    }
+    let mut keys: BTreeMap<(String, String, String), ForeignKey> = BTreeMap::new();
+    for row in session.rows(KEYS, vec![schema.into()]).await? {
+        let (home, name) = (cell(&row, 0), cell(&row, 1));
+        let (child_schema, child) = (cell(&row, 2), cell(&row, 3));
+        let rule = rules.get(&(home.clone(), child.clone(), name.clone())).map(String::as_str);
+        let key = keys.entry((home.clone(), child.clone(), name.clone())).or_insert_with(|| ForeignKey {
+            quoted: quote(&name),
+            child: named(&child_schema, &child, schemas),
+            parent: named(schema, &cell(&row, 5), schemas),
+            on: vec![],
+            on_delete: match rule {
+                Some("CASCADE") => OnDelete::Cascade,
+                Some("SET NULL") => OnDelete::SetNull,
+                Some("SET DEFAULT") => OnDelete::SetDefault,
+                // RESTRICT is the same here: every key is checked at once, row by row.
+                Some(_) => OnDelete::NoAction,
+                // An account that may only read is not told.
+                None => OnDelete::Cascade,
+            },
+            deferrable: false,
+        });
+        key.on.push((cell(&row, 4), cell(&row, 6)));
+        key.on.sort();
+    }
+    Ok(keys.into_iter().map(|((home, _, name), key)| (format!("{home}/{name}"), key)).collect())
+}
+
+/// Keys onto our tables that `information_schema` did not show, without their columns; `None` if the list is closed to
+/// this account.
+async fn unseen_keys(
+    session: &mut Session,
+    schemas: &[String],
+    seen: &[(String, ForeignKey)],
+) -> Result<Option<Vec<(String, ForeignKey)>>, Error> {
+    let rows = match session.rows(ALL_KEYS[usize::from(!session.is_mariadb())], vec![]).await {
+        Err(error) if code(&error) == Some(NEEDS_RIGHT) => return Ok(None),
+        rows => rows?,
+    };
+    let mut more = vec![];
+    for row in rows {
+        let (Some((home, child)), Some((parent_home, parent))) = (pair(&cell(&row, 0)), pair(&cell(&row, 1)))
+        else {
+            continue;
+        };
+        let id = pair(&cell(&row, 2)).map(|(home, name)| format!("{home}/{name}")).unwrap_or_default();
+        if !schemas.contains(&parent_home) || seen.iter().any(|(it, _)| *it == id) {
+            continue;
+        }
+        let key = ForeignKey {
+            quoted: String::new(),
+            child: named(&home, &child, schemas),
+            parent: named(&parent_home, &parent, schemas),
+            on: vec![],
+            on_delete: OnDelete::Cascade,
+            deferrable: false,
+        };
+        more.push((id, key));
+    }
+    Ok(Some(more))
+}
+
+/// `database/table` with characters beyond letters and digits as `@0020`.
+fn pair(name: &str) -> Option<(String, String)> {
+    let decoded = |text: &str| {
+        let mut out = String::new();
+        let mut rest = text;
+        while let Some((before, behind)) = rest.split_once('@') {
+            out.push_str(before);
+            let code =
+                behind.get(..4).and_then(|it| u32::from_str_radix(it, 16).ok()).and_then(char::from_u32);
+            match code {
+                Some(letter) => {
+                    out.push(letter);
+                    rest = &behind[4..];
+                }
+                None => {
+                    out.push('@');
+                    rest = behind;
+                }
+            }
+        }
+        out + rest
+    };
+    name.split_once('/').map(|(home, own)| (decoded(home), decoded(own)))
+}
+
+fn named(schema: &str, table: &str, schemas: &[String]) -> String {
+    if schemas.first().is_some_and(|it| it == schema) {
+        table.to_owned()
+    } else {
+        format!("{schema}.{table}")
+    }
+}
+
+fn cell(row: &Row, at: usize) -> String {
+    match row.as_ref(at) {
+        Some(Value::NULL) | None => String::new(),
+        Some(_) => text(row, at).unwrap_or_default(),
+    }
+}
+
+fn kind(type_name: &str) -> Kind {
+    if type_name.starts_with("tinyint(1)") {
+        return Kind::Bool;
+    }
+    match type_name.split([' ', '(']).next().unwrap_or_default() {
+        "tinyint" | "smallint" | "mediumint" | "int" | "bigint" | "bit" | "year" => Kind::Int,
+        "float" | "double" => Kind::Real,
+        "char" | "varchar" | "tinytext" | "text" | "mediumtext" | "longtext" => Kind::Text,
+        "binary" | "varbinary" | "tinyblob" | "blob" | "mediumblob" | "longblob" => Kind::Bytes,
+        "json" => Kind::Json,
+        "date" | "time" | "datetime" | "timestamp" => Kind::Time,
+        _ => Kind::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_files_are_read_back() {
+        assert_eq!(pair("a@0020b/c@002dd"), Some(("a b".to_owned(), "c-d".to_owned())));
+        assert_eq!(pair("test@1/x"), Some(("test@1".to_owned(), "x".to_owned())));
+    }
+}

@@ -1,0 +1,6 @@
+//! Stories in a real browser on the real binary. Pictures of every page stay in `target/pictures/`.
+#![allow(clippy::unwrap_used)]
+
+mod demo;
+mod pictures;
+mod portal;
