@@ -125,7 +125,8 @@ impl Config {
             let portal = Portal::read(root.section("portal"), folder);
             let log = Log::read(root.section("log"));
             root.close();
-            (|| Some(Self { server: server?, store: store?, keys, work, sources, mail: mail?, portal, log }))()
+            (|| Some(Self { server: server?, store: store?, keys, work, sources, mail: mail?, portal, log }))(
+            )
         };
         let mistakes = notes.into_sorted();
         match config {
