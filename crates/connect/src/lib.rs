@@ -10,5 +10,8 @@ mod memory;
 pub mod package;
 pub mod postgres;
 mod receipt;
+mod recipe;
 mod sql;
 pub mod sqlite;
+
+pub use recipe::PseudonymKey;

@@ -7,6 +7,7 @@ mod cleared;
 mod given;
 mod permit;
 mod rules;
+mod treatments;
 
 /// Each rule as a test per engine.
 macro_rules! on_each_engine {
@@ -62,5 +63,39 @@ async fn sqlite_a_cleared_subject_of_a_composite_key_owns_nothing_any_more() {
 async fn postgres_a_cleared_subject_of_a_composite_key_owns_nothing_any_more() {
     if let Some(given) = given::postgres_of(cleared::SCHEMA, cleared::MAP) {
         cleared::a_cleared_subject_of_a_composite_key_owns_nothing_any_more(given).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sqlite_values_become_pseudonyms_and_say_less() {
+    treatments::values_become_pseudonyms_and_say_less(given::sqlite_of(treatments::SCHEMA, treatments::MAP))
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn postgres_values_become_pseudonyms_and_say_less() {
+    if let Some(given) = given::postgres_of(treatments::SCHEMA, treatments::MAP) {
+        treatments::values_become_pseudonyms_and_say_less(given).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sqlite_what_is_new_is_named_as_drift() {
+    treatments::what_is_new_is_named_as_drift(given::sqlite_of(treatments::SCHEMA, treatments::MAP)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn postgres_what_is_new_is_named_as_drift() {
+    if let Some(given) = given::postgres_of(treatments::SCHEMA, treatments::MAP) {
+        treatments::what_is_new_is_named_as_drift(given).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_key_there_are_no_pseudonyms() {
+    let given = given::sqlite_of(treatments::SCHEMA, treatments::MAP);
+    treatments::without_a_key_there_are_no_pseudonyms(&*given.without_key(), treatments::MAP).await;
+    if let Some(given) = given::postgres_of(treatments::SCHEMA, treatments::MAP) {
+        treatments::without_a_key_there_are_no_pseudonyms(&*given.without_key(), treatments::MAP).await;
     }
 }
