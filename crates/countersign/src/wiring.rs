@@ -30,7 +30,7 @@ pub(crate) fn service(config: &Config) -> anyhow::Result<Arc<Service>> {
     let store = SqliteStore::open(&config.store.path, clock())?;
     let parts = Parts {
         store: Arc::new(store),
-        sources: sources::all(&config.sources)?,
+        sources: sources::all(&config.sources, &loaded.keys)?,
         notifier: notifier(&config.mail)?,
         packager: sources::packager(),
         chance: Arc::new(SystemChance),

@@ -44,6 +44,11 @@ pub fn mac(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
 const SUBJECT_TOKEN: &str = "cs_subject_";
 
 impl Keys {
+    /// The key under which values of one source become pseudonyms. It is all that a connector gets.
+    pub fn of_source(&self, name: &str) -> [u8; 32] {
+        mac(&self.index, &[b"source", name.as_bytes()])
+    }
+
     /// The one key to a subject's request. It is derived, so that a repeated submission answers with the same.
     pub fn subject_token(&self, request: RequestId) -> String {
         let secret = mac(&self.token, &[b"subject", request.as_bytes()]);

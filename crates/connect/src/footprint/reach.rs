@@ -243,7 +243,12 @@ impl<'a> Footprint<'a> {
     }
 
     /// The pairs of a key that the source itself does not know as one: its own keys compare texts as it sees fit.
-    pub(super) fn loose(&self, node: &Node<'a>, from: &Node<'a>, on: &[(String, String)]) -> std::ops::Range<usize> {
+    pub(super) fn loose(
+        &self,
+        node: &Node<'a>,
+        from: &Node<'a>,
+        on: &[(String, String)],
+    ) -> std::ops::Range<usize> {
         let declared = self
             .catalog
             .keys
@@ -253,7 +258,12 @@ impl<'a> Footprint<'a> {
     }
 
     /// An expression of a text column that is the same for the same text alone, where `=` does not say that.
-    pub(super) fn exactly(&self, node: &Node<'a>, column: &str, expression: &str) -> Option<(String, &'a Column)> {
+    pub(super) fn exactly(
+        &self,
+        node: &Node<'a>,
+        column: &str,
+        expression: &str,
+    ) -> Option<(String, &'a Column)> {
         let column = node.column(column).filter(|it| it.kind == Kind::Text)?;
         Some((self.dialect.exactly(expression, column)?, column))
     }
@@ -277,7 +287,14 @@ impl<'a> Footprint<'a> {
     }
 
     /// The own side of a soft link.
-    pub(super) fn link_column(&self, node: &Node<'a>, column: &str, from: &Node<'a>, k: usize, alias: &str) -> String {
+    pub(super) fn link_column(
+        &self,
+        node: &Node<'a>,
+        column: &str,
+        from: &Node<'a>,
+        k: usize,
+        alias: &str,
+    ) -> String {
         let expression = format!("{alias}.{}", quote(column));
         let (Some(column), Some(link)) = (node.column(column), from.links.get(k)) else { return expression };
         let Link::Value { compare, .. } = &link.way.link else { return expression };

@@ -5,7 +5,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Error, GenericClient, Row};
 
-use crate::catalog::{Column, Kind};
+use crate::catalog::{Column, Kind, Table};
 use crate::sql::{Param, Sql};
 
 /// The values of a statement as the driver takes them.
@@ -42,6 +42,12 @@ pub(super) async fn lines(client: &impl GenericClient, sql: &Sql) -> Result<Vec<
 pub(super) async fn texts(client: &impl GenericClient, sql: &Sql) -> Result<Vec<Vec<Option<String>>>, Error> {
     let rows = client.query(&sql.text, &values(sql)).await?;
     Ok(rows.iter().map(|row| (0..row.len()).map(|at| text(row, at)).collect()).collect())
+}
+
+/// Whether this role may read all of a table; asking for a row without that would end the transaction.
+pub(super) async fn may_read(client: &impl GenericClient, table: &Table) -> Result<bool, Error> {
+    let name = table.quoted.strip_prefix("ONLY ").unwrap_or(&table.quoted);
+    Ok(client.query_one("SELECT has_table_privilege($1::text, 'SELECT')", &[&name]).await?.get(0))
 }
 
 fn whole(row: &Row, at: usize) -> Option<i64> {

@@ -97,7 +97,7 @@ async fn stored(config: &Config) -> anyhow::Result<(String, Option<Settings>)> {
 }
 
 async fn look(source: &config::Source, settings: Option<&Settings>) -> anyhow::Result<String> {
-    let connector = sources::one(source)?;
+    let connector = sources::one(source, None)?;
     let Some(map) = settings.and_then(|settings| settings.maps.get(&source.name)) else {
         return Ok("configured; no data map speaks of it".to_owned());
     };
@@ -105,5 +105,8 @@ async fn look(source: &config::Source, settings: Option<&Settings>) -> anyhow::R
     let errors: Vec<&str> =
         findings.iter().filter(|it| it.severity == Severity::Error).map(|it| it.message.as_str()).collect();
     anyhow::ensure!(errors.is_empty(), "{}", errors.join("; "));
-    Ok(format!("answers, and fits its data map ({} remarks)", findings.len()))
+    let new = findings.iter().filter(|it| it.severity == Severity::Drift).count();
+    let drift =
+        if new > 0 { format!("; {new} new tables or columns: see `source check`") } else { String::new() };
+    Ok(format!("answers, and fits its data map ({} remarks){drift}", findings.len()))
 }

@@ -7,3 +7,4 @@ mod ledger;
 mod place;
 mod policies;
 mod serving;
+mod sources;

@@ -4,6 +4,7 @@
 
 mod code;
 mod conflict;
+mod drift;
 mod fixture;
 mod govern;
 mod life;
