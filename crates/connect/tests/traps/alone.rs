@@ -117,7 +117,7 @@ async fn a_cascade_from_a_row_to_its_own_table_never_takes_other_people() {
 async fn rows_that_a_policy_hides_stop_everything() {
     let more = "ALTER TABLE thing ENABLE ROW LEVEL SECURITY; CREATE POLICY few ON thing USING (id <> 2);";
     let Some(mut given) = given(more, "") else { return };
-    assert!(matches!(given.source.survey(&given.map, &ana()).await, Ok(_)), "the owner sees everything");
+    assert!(given.source.survey(&given.map, &ana()).await.is_ok(), "the owner sees everything");
     let role = format!("reader_{}", given.database.name());
     given
         .database
