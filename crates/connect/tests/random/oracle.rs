@@ -85,7 +85,7 @@ pub fn erased(case: &Case, person: i64) -> Option<(Case, u64)> {
         let table = &case.tables[t];
         let leading: Vec<&Way> =
             table.ways.iter().filter(|it| leads(case, table, row, it, &reached)).collect();
-        let any = |wanted: &dyn Fn(&&Way) -> bool| leading.iter().any(|it| wanted(it));
+        let any = |wanted: &dyn Fn(&&Way) -> bool| leading.iter().any(wanted);
         let shares = table.ways.iter().any(|it| it.treatment == Treatment::KeepForOthers);
         Some(if any(&|it| it.treatment == Treatment::Keep) {
             Fate::Keep
@@ -107,10 +107,9 @@ pub fn erased(case: &Case, person: i64) -> Option<(Case, u64)> {
         at.and_then(|at| fates[t][at])
     };
     let mut after = case.clone();
-    for t in 0..case.tables.len() {
-        let table = &case.tables[t];
+    for (t, (table, fates)) in case.tables.iter().zip(&fates).enumerate() {
         let mut rows = vec![];
-        for (row, fate) in table.rows.iter().zip(&fates[t]) {
+        for (row, fate) in table.rows.iter().zip(fates) {
             if *fate == Some(Fate::Delete) {
                 continue;
             }
