@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::discover::content::Seen;
+
 /// The tables of a source and their foreign keys.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Catalog {
@@ -37,6 +39,8 @@ pub(crate) struct Table {
     pub(crate) unfit: Option<String>,
     /// What is worth knowing of it.
     pub(crate) remarks: Vec<String>,
+    /// What a sample of each column's values looks like; only where somebody asked for it.
+    pub(crate) content: BTreeMap<String, Seen>,
 }
 
 /// A column.
@@ -89,6 +93,14 @@ pub(crate) enum OnDelete {
     SetDefault,
 }
 
+impl Catalog {
+    /// The tables, each with its columns in order.
+    pub(crate) fn names(&self) -> BTreeMap<String, Vec<String>> {
+        let columns = |it: &Table| it.columns.iter().map(|it| it.name.clone()).collect();
+        self.tables.values().map(|it| (it.name.clone(), columns(it))).collect()
+    }
+}
+
 impl Table {
     pub(crate) fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|it| it.name == name)
@@ -106,6 +118,14 @@ impl Table {
         self.uniques
             .iter()
             .any(|unique| !unique.is_empty() && unique.iter().all(|it| columns.contains(&&**it)))
+    }
+}
+
+impl Column {
+    /// How many characters it takes, if its type says so: 60 for `character varying(60)`.
+    pub(crate) fn limit(&self) -> Option<usize> {
+        let (_, rest) = self.type_name.split_once('(')?;
+        rest.split_once(')')?.0.trim().parse().ok().filter(|_| self.kind == Kind::Text)
     }
 }
 

@@ -1,9 +1,10 @@
 //! What SQL engines say differently. One implementation per engine, in its own folder.
 
 use countersign_core::time::Timestamp;
-use countersign_service::settings::datamap::AgeFormat;
+use countersign_service::settings::datamap::{AgeFormat, Generalise};
 
 use crate::catalog::Column;
+use crate::recipe::Recipe;
 use crate::sql::{Param, Sql};
 
 /// The differences that the footprint meets.
@@ -25,6 +26,11 @@ pub(crate) trait Dialect: Send + Sync {
 
     /// Whether a text stands in `column`, for looking up keys and identities.
     fn holds(&self, expression: &str, column: &Column, sql: &mut Sql, text: &str);
+
+    /// How many characters a text has.
+    fn characters(&self, text: &str) -> String {
+        format!("length({text})")
+    }
 
     /// Only the digits and `+` of a text.
     fn digits(&self, text: &str) -> String;
@@ -70,6 +76,26 @@ pub(crate) trait Dialect: Send + Sync {
     /// What can be said of texts that are the same but for their case so that an index on `column` serves, if
     /// anything: true at least whenever they are.
     fn alike(&self, _expression: &str, _column: &Column, _value: &str, _place: &str) -> Option<String> {
+        None
+    }
+
+    /// What is left of a value where `column` has a type of the engine's own for it.
+    fn generalised(&self, _expression: &str, _column: &Column, _how: Generalise) -> Option<String> {
+        None
+    }
+
+    /// The text that `recipe` makes of a text out of `column`. `None`: it cannot be made here.
+    fn made(&self, _text: &str, _column: &Column, _recipe: Recipe) -> Option<String> {
+        None
+    }
+
+    /// Whether a text is as `recipe` makes it; `None`: that is seen by making it again.
+    fn is_made(&self, _text: &str, _column: &Column, _recipe: Recipe) -> Option<String> {
+        None
+    }
+
+    /// What has to be read, each value once, and put into a temporary table before [`Dialect::made`] finds it there.
+    fn made_of(&self, _text: &str) -> Option<String> {
         None
     }
 

@@ -1,7 +1,8 @@
 //! A first data map out of a catalogue, as commented TOML for a person to correct. Everything in it is a guess from
-//! names and foreign keys, told with its reason; where a guess is doubtful, a comment says `DOUBT`. It must not know
-//! any engine, and it never sees a row.
+//! names, foreign keys and, where a sample was looked at, the shapes of values, told with its reason; where a guess is
+//! doubtful, a comment says `DOUBT`. It must not know any engine, and it never keeps a value.
 //!
+//! - [`content`], [`look`]: what a sample of values looks like.
 //! - [`words`]: what names say.
 //! - [`root`]: which table the subjects are in, and how they are named there.
 //! - [`sketch`]: ways along foreign keys, and what happens to the rows.
@@ -11,6 +12,8 @@
 //! - [`write`]: the text.
 
 mod clearing;
+pub(crate) mod content;
+mod look;
 mod loose;
 mod need;
 mod root;
@@ -42,7 +45,8 @@ pub(crate) fn propose(
     let loose = loose::find(catalog, &root, &sketch);
     let body = write::map(source, catalog, &root, &sketch, &loose);
     let decide = decide(&body, catalog, dialect);
-    Ok(write::header(source, &root, &decide) + &body)
+    let looked = catalog.tables.values().any(|it| !it.content.is_empty());
+    Ok(write::header(source, &root, &decide, looked) + &body)
 }
 
 /// What keeps a map from being used as it is.

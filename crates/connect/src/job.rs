@@ -4,6 +4,9 @@ use countersign_core::permit::Permit;
 use countersign_core::receipt::ReceiptKey;
 use countersign_service::ports::source::SourceError;
 
+use crate::footprint::Footprint;
+use crate::recipe::PseudonymKey;
+
 /// Whether a permit is for erasing under this key.
 pub(crate) fn may_erase(source: &str, permit: &Permit, key: &ReceiptKey) -> Result<(), SourceError> {
     if permit.request() != key.request || permit.run() != key.run {
@@ -21,6 +24,18 @@ pub(crate) fn may_export(source: &str, permit: &Permit) -> Result<(), SourceErro
         "erase" | "purge" => Err(refused(source, "the permit is for erasing, not for handing out")),
         _ => Ok(()),
     }
+}
+
+/// Whether a map that makes pseudonyms can be carried out here.
+pub(crate) fn may_make(
+    source: &str,
+    footprint: &Footprint<'_>,
+    key: Option<&PseudonymKey>,
+) -> Result<(), SourceError> {
+    if key.is_none() && footprint.makes_pseudonyms() {
+        return Err(refused(source, "its data map makes pseudonyms, and there is no key for them here"));
+    }
+    Ok(())
 }
 
 pub(crate) fn refused(source: &str, reason: impl Into<String>) -> SourceError {

@@ -11,5 +11,8 @@ pub mod mysql;
 pub mod package;
 pub mod postgres;
 mod receipt;
+mod recipe;
 mod sql;
 pub mod sqlite;
+
+pub use recipe::PseudonymKey;

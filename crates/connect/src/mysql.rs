@@ -10,9 +10,11 @@ mod erase;
 mod export;
 mod failure;
 mod fit;
+mod make;
 mod receipt;
 mod statement;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,12 +30,14 @@ use mysql_async::{Error, Opts};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 
+use crate::discover::content;
 use crate::footprint::lookup::{self, MOST_MATCHES};
 use crate::footprint::purge::Purge;
 use crate::footprint::reach::Start;
 use crate::footprint::{Footprint, build};
 use crate::job::{self, refused, unavailable};
 use crate::memory::Memory;
+use crate::recipe::PseudonymKey;
 use crate::sql::Sql;
 use catalog::Read;
 use connection::{Limits, Session};
@@ -58,6 +62,8 @@ pub struct Options {
     pub statement_timeout_ms: u64,
     /// A pause before each statement that changes rows, so that a busy database can breathe; 0: none.
     pub pace_ms: u64,
+    /// The key of this source's pseudonyms; without one, a map that makes some is refused.
+    pub pseudonyms: Option<PseudonymKey>,
     /// Never opens a temporary table twice in a statement, as MySQL needs it. Found out by itself; here for tests.
     #[doc(hidden)]
     pub opens_once: bool,
@@ -73,6 +79,7 @@ impl Options {
             lock_timeout_ms: 5_000,
             statement_timeout_ms: 600_000,
             pace_ms: 0,
+            pseudonyms: None,
             opens_once: false,
         }
     }
@@ -91,6 +98,7 @@ pub struct MysqlSource {
     /// In place of the server's own dialect.
     forced: Option<&'static dialect::MySql>,
     memory: Memory,
+    pseudonyms: Option<PseudonymKey>,
 }
 
 impl MysqlSource {
@@ -124,6 +132,7 @@ impl MysqlSource {
             places: Arc::new(Semaphore::new(options.pool_size.max(1))),
             forced: options.opens_once.then_some(&dialect::MARIADB_OPENING_ONCE),
             memory: Memory::default(),
+            pseudonyms: options.pseudonyms,
         })
     }
 
@@ -167,7 +176,9 @@ impl MysqlSource {
         session: &Session,
     ) -> Result<Footprint<'a>, SourceError> {
         let (footprint, findings) = fit::build(map, read, session.dialect());
-        footprint.ok_or_else(|| refused(&self.name, findings.reason()))
+        let footprint = footprint.ok_or_else(|| refused(&self.name, findings.reason()))?;
+        job::may_make(&self.name, &footprint, self.pseudonyms.as_ref())?;
+        Ok(footprint)
     }
 
     fn purge<'a>(
@@ -251,6 +262,7 @@ impl Source for MysqlSource {
         let mut session = self.reading().await?;
         let read = self.catalog(&mut session).await?;
         let (_, mut findings) = fit::build(map, &read, session.dialect());
+        findings.drift(map, &read.catalog);
         for dataset in &map.datasets {
             findings.0.extend(Purge::build(dataset, &read.catalog, session.dialect()).1.0);
         }
@@ -259,9 +271,25 @@ impl Source for MysqlSource {
         Ok(findings.0)
     }
 
-    async fn discover(&self, root_table: Option<&str>) -> Result<String, SourceError> {
+    async fn tables(&self) -> Result<BTreeMap<String, Vec<String>>, SourceError> {
         let mut session = self.reading().await?;
         let read = self.catalog(&mut session).await?;
+        session.close().await;
+        Ok(read.catalog.names())
+    }
+
+    async fn discover(&self, root_table: Option<&str>) -> Result<String, SourceError> {
+        let mut session = self.reading().await?;
+        let mut read = self.catalog(&mut session).await?;
+        for table in read.catalog.tables.values_mut() {
+            let Some((sql, columns)) = content::sample(table, session.dialect()) else { continue };
+            match session.texts(&sql).await {
+                Ok(rows) => table.content = content::look_at(&columns, rows),
+                // What this account may not read is not looked at.
+                Err(error) if failure::is_denied(&error) => {}
+                Err(error) => return Err(self.failed(&error)),
+            }
+        }
         crate::discover::propose(&self.name, &read.catalog, session.dialect(), root_table)
             .map_err(|it| refused(&self.name, it))
     }

@@ -6,10 +6,12 @@ mod connection;
 mod dialect;
 mod erase;
 mod export;
+mod make;
 mod pool;
 mod receipt;
 mod roots;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -24,12 +26,14 @@ use tokio::sync::mpsc;
 use tokio_postgres::{Error, GenericClient, IsolationLevel, Transaction};
 
 use crate::catalog::Catalog;
+use crate::discover::content;
 use crate::footprint::lookup::{self, MOST_MATCHES};
 use crate::footprint::purge::Purge;
 use crate::footprint::reach::Start;
 use crate::footprint::{Footprint, build};
 use crate::job::{self, refused};
 use crate::memory::Memory;
+use crate::recipe::PseudonymKey;
 use crate::sql::Sql;
 use connection::{failed, lines, texts};
 use dialect::Postgres;
@@ -49,10 +53,13 @@ pub struct Options {
     pub statement_timeout_ms: u64,
     /// A pause before each statement that changes rows, so that a busy database can breathe; 0: none.
     pub pace_ms: u64,
+    /// The key of this source's pseudonyms; without one, a map that makes some is refused.
+    pub pseudonyms: Option<PseudonymKey>,
 }
 
 impl Options {
-    /// The schema `public`, four connections, five seconds for a lock, ten minutes for a statement, no pauses.
+    /// The schema `public`, four connections, five seconds for a lock, ten minutes for a statement, no pauses, no
+    /// pseudonyms.
     pub fn new(url: impl Into<String>) -> Self {
         Self {
             url: url.into(),
@@ -61,6 +68,7 @@ impl Options {
             lock_timeout_ms: 5_000,
             statement_timeout_ms: 600_000,
             pace_ms: 0,
+            pseudonyms: None,
         }
     }
 }
@@ -75,6 +83,7 @@ pub struct PostgresSource {
     pace: Duration,
     pool: deadpool_postgres::Pool,
     memory: Memory,
+    pseudonyms: Option<PseudonymKey>,
 }
 
 impl PostgresSource {
@@ -97,6 +106,7 @@ impl PostgresSource {
             pace: Duration::from_millis(options.pace_ms),
             pool,
             memory: Memory::default(),
+            pseudonyms: options.pseudonyms,
         })
     }
 
@@ -133,7 +143,9 @@ impl PostgresSource {
 
     fn footprint<'a>(&self, map: &'a DataMap, catalog: &'a Catalog) -> Result<Footprint<'a>, SourceError> {
         let (footprint, findings) = Footprint::build(map, catalog, &Postgres);
-        footprint.ok_or_else(|| refused(&self.name, findings.reason()))
+        let footprint = footprint.ok_or_else(|| refused(&self.name, findings.reason()))?;
+        job::may_make(&self.name, &footprint, self.pseudonyms.as_ref())?;
+        Ok(footprint)
     }
 
     fn purge<'a>(
@@ -226,6 +238,7 @@ impl Source for PostgresSource {
         let transaction = self.reading(&mut client).await?;
         let catalog = self.catalog(&transaction).await?;
         let (_, mut findings) = Footprint::build(map, &catalog, &Postgres);
+        findings.drift(map, &catalog);
         for dataset in &map.datasets {
             findings.0.extend(Purge::build(dataset, &catalog, &Postgres).1.0);
         }
@@ -233,10 +246,24 @@ impl Source for PostgresSource {
         Ok(findings.0)
     }
 
+    async fn tables(&self) -> Result<BTreeMap<String, Vec<String>>, SourceError> {
+        let mut client = self.client().await?;
+        let transaction = self.reading(&mut client).await?;
+        Ok(self.catalog(&transaction).await?.names())
+    }
+
     async fn discover(&self, root_table: Option<&str>) -> Result<String, SourceError> {
         let mut client = self.client().await?;
         let transaction = self.reading(&mut client).await?;
-        let catalog = self.catalog(&transaction).await?;
+        let mut catalog = self.catalog(&transaction).await?;
+        for table in catalog.tables.values_mut() {
+            let Some((sql, columns)) = content::sample(table, &Postgres) else { continue };
+            if !connection::may_read(&transaction, table).await.map_err(|it| self.failed(&it))? {
+                continue;
+            }
+            let rows = texts(&transaction, &sql).await.map_err(|it| self.failed(&it))?;
+            table.content = content::look_at(&columns, rows);
+        }
         crate::discover::propose(&self.name, &catalog, &Postgres, root_table)
             .map_err(|it| refused(&self.name, it))
     }

@@ -9,6 +9,7 @@ mod export;
 mod receipt;
 mod roots;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -24,12 +25,14 @@ use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::mpsc;
 
 use crate::catalog::Catalog;
+use crate::discover::content;
 use crate::footprint::lookup::{self, MOST_MATCHES};
 use crate::footprint::purge::Purge;
 use crate::footprint::reach::Start;
 use crate::footprint::{Footprint, build};
 use crate::job::{self, refused};
 use crate::memory::Memory;
+use crate::recipe::PseudonymKey;
 use crate::sql::Sql;
 use connection::{For, failed};
 use dialect::Sqlite;
@@ -43,12 +46,14 @@ pub struct Options {
     pub busy_timeout_ms: u64,
     /// A pause before each statement that changes rows, so that a busy machine can breathe; 0: none.
     pub pace_ms: u64,
+    /// The key of this source's pseudonyms; without one, a map that makes some is refused.
+    pub pseudonyms: Option<PseudonymKey>,
 }
 
 impl Options {
-    /// The file at `path`, five seconds of patience, no pauses.
+    /// The file at `path`, five seconds of patience, no pauses, no pseudonyms.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), busy_timeout_ms: 5_000, pace_ms: 0 }
+        Self { path: path.into(), busy_timeout_ms: 5_000, pace_ms: 0, pseudonyms: None }
     }
 }
 
@@ -131,7 +136,9 @@ impl Inner {
 
     fn footprint<'a>(&self, map: &'a DataMap, catalog: &'a Catalog) -> Result<Footprint<'a>, SourceError> {
         let (footprint, findings) = Footprint::build(map, catalog, &Sqlite);
-        footprint.ok_or_else(|| refused(&self.name, findings.reason()))
+        let footprint = footprint.ok_or_else(|| refused(&self.name, findings.reason()))?;
+        job::may_make(&self.name, &footprint, self.options.pseudonyms.as_ref())?;
+        Ok(footprint)
     }
 
     fn purge<'a>(
@@ -243,6 +250,7 @@ impl Source for SqliteSource {
         self.reading(move |inner, connection| {
             let catalog = inner.catalog(connection)?;
             let (_, mut findings) = Footprint::build(&map, &catalog, &Sqlite);
+            findings.drift(&map, &catalog);
             for dataset in &map.datasets {
                 findings.0.extend(Purge::build(dataset, &catalog, &Sqlite).1.0);
             }
@@ -252,10 +260,19 @@ impl Source for SqliteSource {
         .await
     }
 
+    async fn tables(&self) -> Result<BTreeMap<String, Vec<String>>, SourceError> {
+        self.reading(|inner, connection| Ok(inner.catalog(connection)?.names())).await
+    }
+
     async fn discover(&self, root_table: Option<&str>) -> Result<String, SourceError> {
         let root_table = root_table.map(str::to_owned);
         self.reading(move |inner, connection| {
-            let catalog = inner.catalog(connection)?;
+            let mut catalog = inner.catalog(connection)?;
+            for table in catalog.tables.values_mut() {
+                let Some((sql, columns)) = content::sample(table, &Sqlite) else { continue };
+                let rows = connection::texts(connection, &sql).map_err(|it| inner.failed(&it))?;
+                table.content = content::look_at(&columns, rows);
+            }
             let proposed = crate::discover::propose(&inner.name, &catalog, &Sqlite, root_table.as_deref());
             proposed.map_err(|it| refused(&inner.name, it))
         })

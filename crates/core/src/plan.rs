@@ -46,6 +46,9 @@ pub struct PlanLine {
     /// Why rows are kept, as a code: `legal_obligation`, …
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub basis: Option<String>,
+    /// Until when they are kept, as the data map says it to people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
     /// How many rows are reached in this way and treated so.
     pub rows: u64,
 }
@@ -225,6 +228,7 @@ mod tests {
             way: "root".to_owned(),
             treatment: Treatment::Delete,
             basis: None,
+            until: None,
             rows,
         });
         Plan {

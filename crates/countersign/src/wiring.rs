@@ -53,7 +53,7 @@ pub(crate) fn over(config: &Config, store: Arc<dyn Store>) -> anyhow::Result<Arc
     let loaded = keys::load(&config.keys.directory)?;
     let parts = Parts {
         store,
-        sources: sources::all(&config.sources)?,
+        sources: sources::all(&config.sources, &loaded.keys)?,
         notifier: notifier(&config.mail)?,
         packager: sources::packager(),
         chance: Arc::new(SystemChance),

@@ -56,6 +56,11 @@ impl Keys {
 const SUBJECT_TOKEN: &str = "cs_subject_";
 
 impl Keys {
+    /// The key under which values of one source become pseudonyms. It is all that a connector gets.
+    pub fn of_source(&self, name: &str) -> [u8; 32] {
+        mac(&self.index, &[b"source", name.as_bytes()])
+    }
+
     /// The one key to a subject's request. It is derived, so that a repeated submission answers with the same.
     pub fn subject_token(&self, request: RequestId) -> String {
         self.subject_token_at(request, 0)

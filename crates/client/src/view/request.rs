@@ -123,6 +123,8 @@ pub struct TablePlan {
     pub rows: u64,
     /// By what law they are kept.
     pub legal_basis: Option<String>,
+    /// Until when they are kept.
+    pub until: Option<String>,
     /// Whatever else the server says.
     #[serde(flatten)]
     pub more: Map<String, Value>,
@@ -201,6 +203,9 @@ pub struct Rows {
     /// Why they were kept, as a code.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
+    /// Until when they are kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
 }
 
 /// Something that happened to a request.

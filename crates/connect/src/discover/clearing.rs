@@ -1,7 +1,8 @@
 //! What a cleared row holds instead of the person: NULL where it may be, else a value that says so.
 //! It must not know why the row stays.
 
-use super::words;
+use super::content;
+use super::words::Personal;
 use crate::catalog::{Catalog, Column, Kind, Table};
 
 /// What clearing does to a table's rows.
@@ -27,8 +28,7 @@ pub(super) fn columns<'a>(table: &'a Table, key: &[String], catalog: &Catalog) -
     };
     let free =
         |it: &&Column| !it.generated && !key.contains(&it.name) && !table.primary_key.contains(&it.name);
-    let is_personal =
-        |it: &&Column| words::personal(it, &table.columns).is_some() || words::is_secret(&it.name);
+    let is_personal = |it: &&Column| content::personal(it, table).is_some() || content::is_secret(it, table);
     table.columns.iter().filter(free).filter(|it| !points(it)).filter(is_personal).collect()
 }
 
@@ -55,11 +55,13 @@ pub(super) fn of(table: &Table, key: &[String], catalog: &Catalog) -> Clearing {
 
 fn replacement(table: &Table, column: &Column) -> Option<String> {
     let unique = table.uniques.iter().any(|it| it.contains(&column.name));
-    let limit = limit(column);
-    let email = words::personal(column, &table.columns) == Some(words::Personal::Email);
+    let limit = column.limit();
+    let personal = content::personal(column, table);
+    let email = personal == Some(Personal::Email);
     let type_name = column.type_name.to_ascii_lowercase();
     Some(match column.kind {
         Kind::Text if email => "\"erased-{key}@invalid.example\"".to_owned(),
+        Kind::Text | Kind::Time if personal == Some(Personal::Born) => "{ generalise = \"year\" }".to_owned(),
         Kind::Text if unique => "\"erased-{key}\"".to_owned(),
         Kind::Text if limit.is_some_and(|it| it < "erased".len()) => "\"-\"".to_owned(),
         Kind::Text => "\"erased\"".to_owned(),
@@ -73,23 +75,17 @@ fn replacement(table: &Table, column: &Column) -> Option<String> {
         Kind::Time => "\"1900-01-01\"".to_owned(),
         Kind::Bytes => return None,
         Kind::Other if type_name.is_empty() || type_name.contains("citext") => "\"erased\"".to_owned(),
-        Kind::Other if type_name.contains("inet") => "\"0.0.0.0\"".to_owned(),
+        Kind::Other if ["inet", "cidr"].contains(&&*type_name) => "{ generalise = \"network\" }".to_owned(),
         Kind::Other if type_name.contains("numeric") || type_name.contains("decimal") => "0".to_owned(),
         Kind::Other => return None,
     })
-}
-
-/// How many characters a column takes, if its type says so: 60 for `character varying(60)`.
-fn limit(column: &Column) -> Option<usize> {
-    let (_, rest) = column.type_name.split_once('(')?;
-    rest.split_once(')')?.0.trim().parse().ok().filter(|_| column.kind == Kind::Text)
 }
 
 fn too_long(column: &Column, value: &str) -> Option<String> {
     /// The digits of the largest whole number that a key can be.
     const KEY: usize = 19;
     let needed = value.trim_matches('"').replace("{key}", &"9".repeat(KEY)).len();
-    let limit = limit(column).filter(|it| needed > *it)?;
+    let limit = column.limit().filter(|it| needed > *it)?;
     Some(format!(
         "`{}` takes {limit} characters: is its value, with the longest key, short enough?",
         column.name

@@ -1,6 +1,7 @@
 //! Tables that no foreign key leads to: columns that may link them all the same, for a person to confirm.
 //! A soft link is never proposed as if it were known.
 
+use super::content;
 use super::root::Root;
 use super::sketch::Sketch;
 use super::words::{self, Naming, Personal};
@@ -45,7 +46,7 @@ fn loose<'a>(catalog: &'a Catalog, root: &Root<'a>, table: &'a Table) -> Loose<'
         return Loose::Linked(table, links);
     }
     let personal = free().filter(|it| {
-        let found = words::personal(it, &table.columns);
+        let found = content::personal(it, table);
         found.is_some_and(|it| it != Personal::Text && it != Personal::Account)
     });
     let personal: Vec<&str> = personal.map(|it| &*it.name).collect();
@@ -56,7 +57,7 @@ fn link<'a>(root: &Root<'a>, table: &'a Table, column: &'a Column) -> Option<Lin
     let held = |kind: &str| root.identities.iter().find(|(it, ..)| *it == kind).map(|(_, column, _)| *column);
     let naming = words::may_name_a_root(&column.name, &root.table.name);
     let own_key = table.primary_key.contains(&column.name);
-    let (equals, compare, doubt) = match (words::personal(column, &table.columns), naming, root.key) {
+    let (equals, compare, doubt) = match (content::personal(column, table), naming, root.key) {
         (Some(Personal::Email), ..) => {
             (braced(held("email")?)?, Some("ignore-case"), "is it the same person's e-mail?".to_owned())
         }

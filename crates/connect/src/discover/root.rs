@@ -2,6 +2,7 @@
 
 use countersign_service::settings::did_you_mean;
 
+use super::content;
 use super::words::{self, Personal};
 use crate::catalog::{Catalog, Column, Table};
 
@@ -84,7 +85,7 @@ fn key(table: &Table) -> Option<&[String]> {
 fn score(catalog: &Catalog, table: &Table) -> Option<i32> {
     let people = words::is_people(&table.name);
     let holds =
-        |wanted: Personal| table.columns.iter().any(|it| words::personal(it, &table.columns) == Some(wanted));
+        |wanted: Personal| table.columns.iter().any(|it| content::personal(it, table) == Some(wanted));
     let (email, phone, name) = (holds(Personal::Email), holds(Personal::Phone), holds(Personal::Name));
     if !people && !email && !phone && !name {
         return None;
@@ -115,7 +116,7 @@ fn reason(catalog: &Catalog, table: &Table) -> String {
     for (kind, word) in
         [(Personal::Email, "an e-mail"), (Personal::Phone, "a phone"), (Personal::Name, "a name")]
     {
-        let found = table.columns.iter().find(|it| words::personal(it, &table.columns) == Some(kind));
+        let found = table.columns.iter().find(|it| content::personal(it, table) == Some(kind));
         reasons.extend(found.map(|it| format!("{word} column, `{}`", it.name)));
     }
     let children = children(catalog, table).len();
@@ -138,7 +139,7 @@ fn identities<'a>(table: &'a Table, key: &'a [String]) -> Vec<(&'static str, &'a
         [("email", Personal::Email), ("phone", Personal::Phone), ("username", Personal::Account)]
     {
         let fits = |it: &&Column| {
-            words::personal(it, &table.columns) == Some(wanted)
+            content::personal(it, table) == Some(wanted)
                 && !words::words(&it.name).iter().any(|it| it == "fax")
                 && !key.contains(&it.name)
         };

@@ -1,8 +1,10 @@
 //! The text of a sketch: TOML, with reasons and doubts as comments. It decides nothing.
 
 use countersign_core::plan::Treatment;
+use countersign_service::settings::datamap::known_text;
 
 use super::clearing::{self, Clearing};
+use super::content::{self, ROWS};
 use super::loose::{Link, Loose};
 use super::root::Root;
 use super::sketch::{Drawn, Rule, Sketch, Way};
@@ -13,11 +15,18 @@ use crate::catalog::{Catalog, Table};
 const WIDTH: usize = 112;
 
 /// What stands above the map.
-pub(super) fn header(source: &str, root: &Root<'_>, decide: &[String]) -> String {
+pub(super) fn header(source: &str, root: &Root<'_>, decide: &[String], looked: bool) -> String {
     let mut text = Text::default();
+    let read = if looked {
+        format!(
+            ", and from what the first {ROWS} rows of each table look like; none of their values stands here"
+        )
+    } else {
+        "; no row was read".to_owned()
+    };
     text.comment(&format!(
-        "A first data map of `{source}`, guessed from the names of tables and columns and from foreign keys; no row was \
-         read. Correct it: every line that says DOUBT is a question to somebody who knows the data. CHECK constraints and \
+        "A first data map of `{source}`, guessed from the names of tables and columns and from foreign keys{read}. \
+         Correct it: every line that says DOUBT is a question to somebody who knows the data. CHECK constraints and \
          what applications expect of a value are not looked at."
     ));
     text.comment(&format!("Then: countersign source check {source} FILE"));
@@ -44,9 +53,11 @@ pub(super) fn map(
         text.comment(&format!("DOUBT: {doubt}"));
     }
     text.line(&format!("source = {}", quoted(source)));
-    text.root(catalog, root, sketch);
+    text.root(source, catalog, root, sketch);
     sketch.tables.iter().for_each(|it| text.table(it));
     text.loose(loose);
+    text.line("");
+    text.0.push_str(&known_text(&catalog.names()));
     text.0
 }
 
@@ -81,7 +92,7 @@ impl Text {
         self.line(line.trim_end());
     }
 
-    fn root(&mut self, catalog: &Catalog, root: &Root<'_>, sketch: &Sketch<'_>) {
+    fn root(&mut self, source: &str, catalog: &Catalog, root: &Root<'_>, sketch: &Sketch<'_>) {
         self.line("");
         self.line("[[root]]");
         self.line(&format!("table = {}", quoted(&root.table.name)));
@@ -101,6 +112,11 @@ impl Text {
         } else {
             self.line(&format!("identities = {{ {} }}", identities.join(", ")));
         }
+        let drift = format!("{source}_drifted");
+        self.line(&format!("attributes = {{ {} = {{ type = \"drift\" }} }}", key(&drift)));
+        self.comment(&format!(
+            "for policies: forbid (…) when {{ resource.{drift} }} holds until [known] is whole"
+        ));
         self.never_disclose(root.table);
         self.rule(&sketch.root, root.table);
         let cleared = clearing::columns(root.table, root.key, catalog);
@@ -128,10 +144,18 @@ impl Text {
     }
 
     fn never_disclose(&mut self, table: &Table) {
-        let secret = table.columns.iter().filter(|it| words::is_secret(&it.name)).map(|it| it.name.clone());
+        let secret =
+            table.columns.iter().filter(|it| content::is_secret(it, table)).map(|it| it.name.clone());
         let secret: Vec<String> = secret.collect();
         if !secret.is_empty() {
             self.line(&format!("never_disclose = {}", list(&secret)));
+        }
+        self.seen(table);
+    }
+
+    fn seen(&mut self, table: &Table) {
+        for (said, doubt) in content::remarks(table) {
+            self.comment(&if doubt { format!("DOUBT: {said}") } else { said });
         }
     }
 
@@ -188,6 +212,7 @@ impl Text {
                         table.name,
                         columns.join(", ")
                     ));
+                    self.seen(table);
                 }
                 Loose::Nothing(_) => {}
             }
@@ -208,6 +233,7 @@ impl Text {
         for link in links {
             self.comment(&format!("DOUBT, `{}`.`{}`: {}", table.name, link.column, link.doubt));
         }
+        self.seen(table);
         self.line("# [[table]]");
         self.line(&format!("# name = {}", quoted(&table.name)));
         for link in links {

@@ -82,8 +82,14 @@ impl<'a> Footprint<'a> {
         }
         let Some(stay) = node.stay_line else { return };
         let stays = self.row_of(i, node, "x", Some(&[stay]));
-        for way in &node.ways {
-            let super::Lead::Key(on) = &way.lead else { continue };
+        for (n, way) in node.ways.iter().enumerate() {
+            let on = match &way.lead {
+                super::Lead::Key(on) => on,
+                super::Lead::Value(column, _) => {
+                    acts.extend(self.unname(node, n, column, &stays));
+                    continue;
+                }
+            };
             let parent = &self.nodes[way.origin].table.name;
             let keys = self.catalog.keys.iter();
             let Some(key) =
@@ -93,7 +99,11 @@ impl<'a> Footprint<'a> {
             };
             let empties: Vec<String> = key.emptiable(self.catalog).into_iter().map(str::to_owned).collect();
             if !empties.is_empty() {
-                let leads = self.leads(node, way.origin, &way.lead, "x", None);
+                // A row that stays for others keeps what belongs to it.
+                let origin = &self.nodes[way.origin];
+                let lines: Vec<usize> =
+                    origin.own_lines().filter(|it| origin.stay_line != Some(*it)).collect();
+                let leads = self.leads(node, way.origin, &way.lead, "x", Some(&lines));
                 acts.push(self.empty(node, &empties, &format!("{stays} AND {leads}")));
             }
         }
@@ -107,6 +117,18 @@ impl<'a> Footprint<'a> {
             sql.push(&format!("{update} SET {column} = {column} WHERE {stays}"));
             acts.push(Act { sql, lines: None });
         }
+    }
+
+    /// Empties a value by which a row that stays names the subject, unless it names somebody else by it too.
+    fn unname(&self, node: &Node<'a>, way: usize, column: &str, stays: &str) -> Option<Act> {
+        node.column(column).filter(|it| it.nullable && !it.generated)?;
+        let ways = &node.ways[way..=way];
+        let leads = self.leads(node, ways[0].origin, &ways[0].lead, "x", None);
+        let mut sql = Sql::new(self.dialect);
+        let (update, column) = (self.dialect.update(&node.table.quoted), quote(column));
+        sql.push(&format!("{update} SET {column} = NULL WHERE {stays} AND {leads} AND NOT "));
+        self.others_by(node, ways, "x", 1, &mut sql);
+        Some(Act { sql, lines: None })
     }
 
     fn empty(&self, node: &Node<'a>, columns: &[String], condition: &str) -> Act {

@@ -28,6 +28,24 @@ impl Findings {
         self.0.push(Finding { severity: Severity::Note, message });
     }
 
+    /// What there is in the source and nobody looked at, and what was known and is gone.
+    pub(crate) fn drift(&mut self, map: &DataMap, catalog: &Catalog) {
+        let there = catalog.names();
+        for new in map.drift(&there) {
+            let message = format!("`{new}` is not in [known]: is it the subject's?");
+            self.0.push(Finding { severity: Severity::Drift, message });
+        }
+        for (table, columns) in map.known.iter().flatten() {
+            let Some(now) = there.get(table) else {
+                self.note(format!("`{table}` is in [known] and not in the source any more"));
+                continue;
+            };
+            for gone in columns.iter().filter(|it| !now.contains(it)) {
+                self.note(format!("`{table}.{gone}` is in [known] and not in the source any more"));
+            }
+        }
+    }
+
     pub(crate) fn are_fatal(&self) -> bool {
         self.0.iter().any(|it| it.severity == Severity::Error)
     }
@@ -47,7 +65,7 @@ impl<'a> Footprint<'a> {
         dialect: &'static dyn Dialect,
     ) -> (Option<Self>, Findings) {
         let mut findings = Findings::default();
-        check::names(map, catalog, &mut findings);
+        check::names(map, catalog, dialect, &mut findings);
         if findings.are_fatal() {
             return (None, findings);
         }
@@ -74,7 +92,14 @@ impl<'a> Footprint<'a> {
     pub(crate) fn add_implied(&mut self, node: usize, mut detach: Detach<'a>, way: String) {
         detach.line = self.lines.len();
         let table = self.nodes[node].table.name.clone();
-        self.lines.push(PlanLine { table, way, treatment: Treatment::Detach, basis: None, rows: 0 });
+        self.lines.push(PlanLine {
+            table,
+            way,
+            treatment: Treatment::Detach,
+            basis: None,
+            until: None,
+            rows: 0,
+        });
         self.effects.push(Effect::Detach);
         self.nodes[node].detaches.push(detach);
     }
@@ -124,10 +149,11 @@ impl<'a> Lines<'a> {
         way: String,
         treatment: Treatment,
         basis: Option<&str>,
+        until: Option<&str>,
         effect: Effect<'a>,
     ) -> usize {
-        let basis = basis.map(str::to_owned);
-        self.lines.push(PlanLine { table: table.name.clone(), way, treatment, basis, rows: 0 });
+        let (basis, until) = (basis.map(str::to_owned), until.map(str::to_owned));
+        self.lines.push(PlanLine { table: table.name.clone(), way, treatment, basis, until, rows: 0 });
         self.effects.push(effect);
         self.lines.len() - 1
     }
@@ -143,7 +169,7 @@ impl<'a> Lines<'a> {
                 (Treatment::Delete, Effect::Delete, format!("{}, nobody else's", way_name(&way.link)))
             }
         };
-        self.add(table, name, treatment, rule.basis.as_deref(), effect)
+        self.add(table, name, treatment, rule.basis.as_deref(), rule.until.as_deref(), effect)
     }
 }
 
@@ -169,7 +195,8 @@ fn nodes<'a>(map: &'a DataMap, catalog: &'a Catalog, lines: &mut Lines<'a>) -> V
         let Some(table) = catalog.tables.get(&root.table) else { continue };
         let treatment = root.rule.treatment;
         let effect = if treatment == Treatment::Clear { Effect::Clear(&root.rule) } else { Effect::Delete };
-        let line = lines.add(table, "root".to_owned(), treatment, root.rule.basis.as_deref(), effect);
+        let (basis, until) = (root.rule.basis.as_deref(), root.rule.until.as_deref());
+        let line = lines.add(table, "root".to_owned(), treatment, basis, until, effect);
         nodes.push(node(table, Some(root), &root.never_disclose, line));
     }
     for mapped in &map.tables {
@@ -187,7 +214,7 @@ fn nodes<'a>(map: &'a DataMap, catalog: &'a Catalog, lines: &mut Lines<'a>) -> V
             let names: Vec<String> = shared.iter().map(|it| way_name(&it.link)).collect();
             let basis = Some("owned_by_others");
             one.stay_line =
-                Some(lines.add(table, names.join("; "), Treatment::KeepForOthers, basis, Effect::Stay));
+                Some(lines.add(table, names.join("; "), Treatment::KeepForOthers, basis, None, Effect::Stay));
         }
         nodes.push(one);
     }

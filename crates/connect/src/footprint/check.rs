@@ -8,6 +8,8 @@ use countersign_service::settings::did_you_mean;
 use super::build::Findings;
 use super::{Effect, Footprint, Lead, Node};
 use crate::catalog::{Catalog, Column, OnDelete, Table};
+use crate::dialect::Dialect;
+use crate::recipe::{DIGITS, Recipe};
 
 /// The table of this name, or an error with a suggestion.
 pub(crate) fn table<'a>(name: &str, catalog: &'a Catalog, findings: &mut Findings) -> Option<&'a Table> {
@@ -34,7 +36,7 @@ fn behind(advice: &str) -> String {
 }
 
 /// Every name of the map.
-pub(crate) fn names(map: &DataMap, catalog: &Catalog, findings: &mut Findings) {
+pub(crate) fn names(map: &DataMap, catalog: &Catalog, dialect: &dyn Dialect, findings: &mut Findings) {
     for root in &map.roots {
         let Some(table) = table(&root.table, catalog, findings) else { continue };
         let columns: Vec<&String> = root
@@ -55,23 +57,23 @@ pub(crate) fn names(map: &DataMap, catalog: &Catalog, findings: &mut Findings) {
                 key.join(", ")
             ));
         }
-        rule(table, &root.rule, &root.key, findings);
-        root.ways.iter().for_each(|it| way(table, it, catalog, findings));
+        rule(table, &root.rule, &root.key, dialect, findings);
+        root.ways.iter().for_each(|it| way(table, it, catalog, dialect, findings));
     }
     for mapped in &map.tables {
         let Some(table) = table(&mapped.name, catalog, findings) else { continue };
         for name in &mapped.never_disclose {
             column(table, name, findings);
         }
-        mapped.ways.iter().for_each(|it| way(table, it, catalog, findings));
+        mapped.ways.iter().for_each(|it| way(table, it, catalog, dialect, findings));
     }
 }
 
-fn way(own: &Table, way: &Way, catalog: &Catalog, findings: &mut Findings) {
+fn way(own: &Table, way: &Way, catalog: &Catalog, dialect: &dyn Dialect, findings: &mut Findings) {
     for name in way.only.iter().flatten() {
         column(own, name, findings);
     }
-    rule(own, &way.rule, &own.primary_key, findings);
+    rule(own, &way.rule, &own.primary_key, dialect, findings);
     match &way.link {
         Link::Key { from, on } => {
             let other = catalog.tables.get(from);
@@ -92,7 +94,7 @@ fn way(own: &Table, way: &Way, catalog: &Catalog, findings: &mut Findings) {
 }
 
 /// Whether columns can be cleared as a rule says.
-fn rule(table: &Table, rule: &Rule, key: &[String], findings: &mut Findings) {
+fn rule(table: &Table, rule: &Rule, key: &[String], dialect: &dyn Dialect, findings: &mut Findings) {
     for name in &rule.empty {
         let Some(column) = column(table, name, findings) else { continue };
         if !column.nullable {
@@ -103,9 +105,8 @@ fn rule(table: &Table, rule: &Rule, key: &[String], findings: &mut Findings) {
         }
     }
     for (name, replacement) in &rule.replace {
-        if column(table, name, findings).is_none() {
-            continue;
-        }
+        let Some(column_here) = column(table, name, findings) else { continue };
+        makes(table, column_here, replacement, dialect, findings);
         let Replacement::Text(template) = replacement else { continue };
         for part in &template.0 {
             if let Part::Column(name) = part
@@ -132,6 +133,52 @@ fn rule(table: &Table, rule: &Rule, key: &[String], findings: &mut Findings) {
     }
 }
 
+/// Whether a column can hold a pseudonym, or what is left of its value.
+fn makes(
+    table: &Table,
+    column: &Column,
+    replacement: &Replacement,
+    dialect: &dyn Dialect,
+    findings: &mut Findings,
+) {
+    let what = format!("`{}`.`{}`, of the type `{}`,", table.name, column.name, column.type_name);
+    match replacement {
+        Replacement::Pseudonym { before, after } => {
+            let length = before.chars().count() + DIGITS + after.chars().count();
+            if dialect.made("", column, Recipe::Pseudonym).is_none() {
+                findings.error(format!("{what} cannot hold a pseudonym, which is a text"));
+            } else if column.limit().is_some_and(|it| it < length) {
+                findings.error(format!("{what} is too short for a pseudonym of {length} characters"));
+            }
+        }
+        Replacement::Generalise(how) => {
+            let own = dialect.generalised("", column, *how);
+            if own.or_else(|| dialect.made("", column, Recipe::from(*how))).is_none() {
+                findings.error(format!("{what} cannot be generalised to a {}", how.name()));
+            }
+        }
+        Replacement::Text(_) | Replacement::Int(_) | Replacement::Real(_) | Replacement::Bool(_) => {}
+    }
+}
+
+/// A cleared subject owns nothing any more: from a row's own columns it must be seen that it was cleared.
+fn told_apart(footprint: &Footprint<'_>, findings: &mut Findings) {
+    if footprint.nodes.iter().all(|it| it.stay_line.is_none()) {
+        return;
+    }
+    for node in footprint.nodes.iter().filter(|it| it.root.is_some()) {
+        let Effect::Clear(rule) = footprint.effects[node.root_line] else { continue };
+        let tells = |it: &Replacement| matches!(it, Replacement::Text(_) | Replacement::Pseudonym { .. });
+        if !rule.replace.values().any(tells) {
+            findings.error(format!(
+                "nothing tells a cleared row of `{}` from a living subject's, whose shared rows must stay; replace one \
+                 of its columns by a text or a pseudonym",
+                node.table.name
+            ));
+        }
+    }
+}
+
 /// What will hurt, and what cannot work, once all names are known.
 pub(crate) fn fit(footprint: &Footprint<'_>, findings: &mut Findings) {
     for node in &footprint.nodes {
@@ -152,6 +199,15 @@ pub(crate) fn fit(footprint: &Footprint<'_>, findings: &mut Findings) {
         }
         for remark in &node.table.remarks {
             findings.note(format!("`{name}`: {remark}"));
+        }
+        let origins = node.ways.iter().map(|it| it.origin).chain(node.detaches.iter().map(|it| it.origin));
+        for from in
+            origins.map(|it| &footprint.nodes[it]).filter(|it| it.root.is_none() && it.ways.is_empty())
+        {
+            findings.error(format!(
+                "`{name}`: a way from `{}` leads nowhere, for none of its rows are the subject's: they are only detached",
+                from.table.name
+            ));
         }
         for trigger in &node.table.triggers {
             findings.warning(format!("`{name}`: the trigger `{trigger}` acts beyond the plan"));
@@ -193,6 +249,7 @@ pub(crate) fn fit(footprint: &Footprint<'_>, findings: &mut Findings) {
             }
         }
     }
+    told_apart(footprint, findings);
     keys(footprint, findings);
 }
 

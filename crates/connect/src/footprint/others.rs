@@ -3,15 +3,27 @@
 use countersign_core::plan::Treatment;
 use countersign_service::settings::datamap::{Compare, Link, Part, Root, Template};
 
-use super::{Footprint, Lead, Node, reach_name};
+use super::{Footprint, Lead, Node, NodeWay, reach_name};
 use crate::catalog::Kind;
 use crate::sql::{Sql, quote};
 
 impl<'a> Footprint<'a> {
     /// The condition that another living subject reaches a row called `alias`.
     pub(super) fn others(&self, node: &Node<'a>, alias: &str, depth: usize, sql: &mut Sql) {
+        self.others_by(node, &node.ways, alias, depth, sql);
+    }
+
+    /// The condition that another living subject reaches a row called `alias` in one of `ways`.
+    pub(super) fn others_by(
+        &self,
+        node: &Node<'a>,
+        ways: &[NodeWay<'a>],
+        alias: &str,
+        depth: usize,
+        sql: &mut Sql,
+    ) {
         sql.push("(1 = 0");
-        for way in &node.ways {
+        for way in ways {
             let from = &self.nodes[way.origin];
             let other = format!("o{depth}");
             sql.push(&format!(" OR EXISTS (SELECT 1 FROM {} AS {other} WHERE ", from.table.quoted));

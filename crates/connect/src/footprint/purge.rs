@@ -61,6 +61,7 @@ impl<'a> Purge<'a> {
             way: format!("{} before", self.dataset.age),
             treatment: Treatment::Delete,
             basis: None,
+            until: None,
             rows: 0,
         }
     }

@@ -2,11 +2,13 @@
 //! joined texts are written as everywhere. Their `=` goes by collations; `exactly` is there for where that is not meant.
 
 use countersign_core::time::Timestamp;
-use countersign_service::settings::datamap::AgeFormat;
+use countersign_service::settings::datamap::{AgeFormat, Generalise};
 
+use super::make;
 use super::statement::place;
 use crate::catalog::{Column, Kind};
 use crate::dialect::{Dialect, Ring, iso};
+use crate::recipe::{CHECKED, DIGITS, Recipe, TAG};
 use crate::sql::{Param, Sql};
 
 /// MariaDB 10.6 or later, or MySQL 8.0.
@@ -27,6 +29,8 @@ pub(crate) static MYSQL: MySql = MySql { exact: "utf8mb4_0900_bin", reopens: fal
 /// A text that begins like a date and a time of ISO 8601: only such a text is asked to be one.
 const DAY: &str = "[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])";
 const HOUR: &str = "[T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)?";
+/// The first address of a network, /24 or /48, as Rust writes it.
+const NETWORK: &str = "^(([0-9]{1,3}[.]){3}0|([0-9a-f]{1,4}:){0,2}[0-9a-f]{1,4}::|::)$";
 const ZONE: &str = "[+-][0-9]{2}(:?[0-9]{2})?";
 
 impl MySql {
@@ -152,6 +156,11 @@ impl Dialect for MySql {
         }
     }
 
+    fn characters(&self, text: &str) -> String {
+        // `length` counts bytes here.
+        format!("char_length({text})")
+    }
+
     fn digits(&self, text: &str) -> String {
         format!("REGEXP_REPLACE({text}, '[^0-9+]', '')")
     }
@@ -190,6 +199,47 @@ impl Dialect for MySql {
                 ));
             }
         }
+    }
+
+    fn generalised(&self, expression: &str, column: &Column, how: Generalise) -> Option<String> {
+        let first = format!("DATE_FORMAT({expression}, '%Y-01-01')");
+        match how {
+            Generalise::Year if is(column, "date") => Some(format!("CAST({first} AS DATE)")),
+            Generalise::Year if is(column, "datetime") => Some(format!("CAST({first} AS DATETIME)")),
+            // The first of January 1970 is no time of this type.
+            Generalise::Year if is(column, "timestamp") => {
+                Some(format!("GREATEST(CAST({first} AS DATETIME), CAST('1970-01-02' AS DATETIME))"))
+            }
+            Generalise::Year | Generalise::Network => None,
+        }
+    }
+
+    fn made(&self, text: &str, column: &Column, recipe: Recipe) -> Option<String> {
+        let (table, number) = (make::TABLE, recipe.number());
+        (column.kind == Kind::Text).then(|| {
+            format!("(SELECT m.made FROM {table} AS m WHERE m.recipe = {number} AND m.old = {text})")
+        })
+    }
+
+    fn is_made(&self, text: &str, column: &Column, recipe: Recipe) -> Option<String> {
+        if column.kind != Kind::Text {
+            return None;
+        }
+        Some(match recipe {
+            Recipe::Pseudonym => format!(
+                "({text} REGEXP '^[0-9a-f]{{{DIGITS}}}$' AND SUBSTR(SHA2('{CHECKED}' || SUBSTR({text}, 1, {TAG}), 256), \
+                 1, {}) = SUBSTR({text}, {}))",
+                DIGITS - TAG,
+                TAG + 1
+            ),
+            Recipe::Year => format!("({text} REGEXP '^[0-9]{{4}}-01-01$')"),
+            Recipe::Network => format!("({text} REGEXP '{NETWORK}')"),
+        })
+    }
+
+    fn made_of(&self, text: &str) -> Option<String> {
+        // `text` compares letter by letter already.
+        Some(text.to_owned())
     }
 
     fn defers_everything(&self) -> bool {

@@ -8,7 +8,7 @@ use mysql_async::Error;
 
 use super::connection::Session;
 use super::failure::{lost_a_race, was_rolled_back};
-use super::{MysqlSource, receipt};
+use super::{MysqlSource, make, receipt};
 use crate::footprint::act::Act;
 use crate::footprint::lookup;
 use crate::footprint::reach::Start;
@@ -183,6 +183,7 @@ impl MysqlSource {
             let rows = session.texts(&sql).await?;
             self.memory.keep(rows.into_iter().filter_map(|row| lookup::remembered(root, &columns, row)));
         }
+        make::before(session, &footprint.makings(), self.pseudonyms.as_ref()).await?;
         for Act { sql, lines: of } in footprint.acts() {
             self.pause().await;
             let touched = session.execute(&sql).await?;

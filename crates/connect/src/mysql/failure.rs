@@ -25,6 +25,11 @@ pub(super) fn code(error: &Error) -> Option<u16> {
     }
 }
 
+/// Whether this account may not do that.
+pub(super) fn is_denied(error: &Error) -> bool {
+    code(error).is_some_and(|it| [1142, 1143].contains(&it))
+}
+
 /// Whether the transaction lost against another one and can be done again from its start.
 pub(super) fn lost_a_race(error: &Error) -> bool {
     code(error).is_some_and(|it| LOST.contains(&it))

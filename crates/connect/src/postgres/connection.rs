@@ -5,7 +5,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Error, GenericClient, Row};
 
-use crate::catalog::{Column, Kind};
+use crate::catalog::{Column, Kind, Table};
 use crate::sql::{Param, Sql};
 
 /// The values of a statement as the driver takes them.
@@ -47,6 +47,12 @@ pub(super) async fn texts(client: &impl GenericClient, sql: &Sql) -> Result<Vec<
 /// A row's cells as texts.
 pub(super) fn row_texts(row: &Row) -> Vec<Option<String>> {
     (0..row.len()).map(|at| text(row, at)).collect()
+}
+
+/// Whether this role may read all of a table; asking for a row without that would end the transaction.
+pub(super) async fn may_read(client: &impl GenericClient, table: &Table) -> Result<bool, Error> {
+    let name = table.quoted.strip_prefix("ONLY ").unwrap_or(&table.quoted);
+    Ok(client.query_one("SELECT has_table_privilege($1::text, 'SELECT')", &[&name]).await?.get(0))
 }
 
 fn whole(row: &Row, at: usize) -> Option<i64> {

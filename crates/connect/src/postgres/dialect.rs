@@ -1,10 +1,12 @@
 //! What PostgreSQL says in its own way.
 
 use countersign_core::time::Timestamp;
-use countersign_service::settings::datamap::AgeFormat;
+use countersign_service::settings::datamap::{AgeFormat, Generalise};
 
+use super::make;
 use crate::catalog::{Column, Kind};
 use crate::dialect::{Dialect, iso};
+use crate::recipe::{CHECKED, DIGITS, Recipe, TAG};
 use crate::sql::{Param, Sql};
 
 /// PostgreSQL 15 or later.
@@ -12,6 +14,9 @@ pub(crate) struct Postgres;
 
 /// A text that begins like a date and a time of ISO 8601: only such a text is asked to be one.
 const ISO: &str = r"^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d(:?\d\d)?)?)?$";
+
+/// The first address of a network, /24 or /48, as Rust writes it.
+const NETWORK: &str = r"^(([0-9]{1,3}\.){3}0|([0-9a-f]{1,4}:){0,2}[0-9a-f]{1,4}::|::)$";
 
 impl Dialect for Postgres {
     fn placeholder(&self, n: usize, param: &Param) -> String {
@@ -114,6 +119,50 @@ impl Dialect for Postgres {
                 sql.push(&format!("{expression} < {moment}"));
             }
         }
+    }
+
+    fn generalised(&self, expression: &str, column: &Column, how: Generalise) -> Option<String> {
+        let type_name = &*column.type_name;
+        match how {
+            // A time of day has no year. What has a time zone is read in UTC, as sessions are.
+            Generalise::Year => (column.kind == Kind::Time && !type_name.starts_with("time "))
+                .then(|| !type_name.starts_with("time("))?
+                .then(|| format!("(date_trunc('year', ({expression})::timestamp))::{type_name}")),
+            Generalise::Network => ["inet", "cidr"].contains(&type_name).then(|| {
+                let address = format!("({expression})::inet");
+                let most = format!("CASE family({address}) WHEN 4 THEN 24 ELSE 48 END");
+                format!("(network(set_masklen({address}, LEAST(masklen({address}), {most}))))::{type_name}")
+            }),
+        }
+    }
+
+    fn made(&self, text: &str, column: &Column, recipe: Recipe) -> Option<String> {
+        let (table, number) = (make::TABLE, recipe.number());
+        let old = self.made_of(text)?;
+        (column.kind == Kind::Text)
+            .then(|| format!("(SELECT m.made FROM {table} AS m WHERE m.recipe = {number} AND m.old = {old})"))
+    }
+
+    fn is_made(&self, text: &str, column: &Column, recipe: Recipe) -> Option<String> {
+        if column.kind != Kind::Text {
+            return None;
+        }
+        let text = self.made_of(text)?;
+        Some(match recipe {
+            Recipe::Pseudonym => format!(
+                "({text} ~ '^[0-9a-f]{{{DIGITS}}}$' AND substr(encode(sha256(convert_to('{CHECKED}' || \
+                 substr({text}, 1, {TAG}), 'UTF8')), 'hex'), 1, {}) = substr({text}, {}))",
+                DIGITS - TAG,
+                TAG + 1
+            ),
+            Recipe::Year => format!("({text} ~ '^[0-9]{{4}}-01-01$')"),
+            Recipe::Network => format!("({text} ~ '{NETWORK}')"),
+        })
+    }
+
+    fn made_of(&self, text: &str) -> Option<String> {
+        // Under another collation, two texts may be the same, or have no patterns.
+        Some(format!("({text} COLLATE \"C\")"))
     }
 
     fn defers_everything(&self) -> bool {

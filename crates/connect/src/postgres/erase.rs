@@ -7,7 +7,7 @@ use countersign_service::settings::datamap::DataMap;
 use tokio_postgres::{Error, IsolationLevel, Transaction};
 
 use super::connection::{execute, lines, lost_a_race, texts, values};
-use super::{Postgres, PostgresSource, receipt};
+use super::{Postgres, PostgresSource, make, receipt};
 use crate::footprint::act::Act;
 use crate::footprint::reach::Start;
 use crate::footprint::{lookup, reach_name};
@@ -166,6 +166,7 @@ impl PostgresSource {
             let rows = texts(transaction, &sql).await?;
             self.memory.keep(rows.into_iter().filter_map(|row| lookup::remembered(root, &columns, row)));
         }
+        make::before(transaction, &footprint.makings(), self.pseudonyms.as_ref()).await?;
         for Act { sql, lines: of } in footprint.acts() {
             self.pause().await;
             let touched = execute(transaction, &sql).await?;

@@ -10,6 +10,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, ToSql};
 
 use super::Options;
 use crate::catalog::{Column, Kind};
+use crate::recipe::{self, Recipe};
 use crate::sql::{Param, Sql};
 
 /// What a connection is for.
@@ -31,12 +32,31 @@ pub(super) fn open(options: &Options, purpose: For) -> rusqlite::Result<Connecti
         For::Reading => connection.execute_batch("PRAGMA query_only = ON;")?,
         For::Erasing => connection.execute_batch("PRAGMA secure_delete = ON;")?,
     }
-    let flags = FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_UTF8;
+    // Not for what stands in the file: a trigger or a view of somebody else's calls none of them.
+    let flags =
+        FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DIRECTONLY;
     connection.create_scalar_function("countersign_digits", 1, flags, |context| {
         let text = context.get::<Option<String>>(0)?;
         Ok(text.map(|it| it.chars().filter(|it| it.is_ascii_digit() || *it == '+').collect::<String>()))
     })?;
+    let key = options.pseudonyms.clone();
+    connection.create_scalar_function("countersign_made", 2, flags, move |context| {
+        let number = context.get::<i64>(0)?;
+        let recipe = Recipe::ALL.into_iter().find(|it| it.number() == number);
+        let old = text_of(context.get_raw(1));
+        Ok(recipe.zip(old).and_then(|(recipe, old)| recipe.make(old, key.as_ref())))
+    })?;
+    connection.create_scalar_function("countersign_is_pseudonym", 1, flags, |context| {
+        Ok(text_of(context.get_raw(0)).is_some_and(recipe::is_pseudonym))
+    })?;
     Ok(connection)
+}
+
+fn text_of(value: ValueRef<'_>) -> Option<&[u8]> {
+    match value {
+        ValueRef::Text(bytes) => Some(bytes),
+        ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_) | ValueRef::Blob(_) => None,
+    }
 }
 
 impl ToSql for Param {

@@ -5,6 +5,7 @@ use countersign_service::settings::datamap::AgeFormat;
 
 use crate::catalog::{Column, Kind};
 use crate::dialect::{Dialect, Ring, iso};
+use crate::recipe::Recipe;
 use crate::sql::{Param, Sql};
 
 /// SQLite.
@@ -96,6 +97,21 @@ impl Dialect for Sqlite {
 
     fn locks_rows(&self) -> bool {
         false
+    }
+
+    fn made(&self, text: &str, column: &Column, recipe: Recipe) -> Option<String> {
+        // Of a column without a type, or whose type says that numbers stay numbers, a text stays the text that it is.
+        let holds = match recipe {
+            Recipe::Pseudonym => column.kind == Kind::Text || column.type_name.is_empty(),
+            Recipe::Year | Recipe::Network => {
+                matches!(column.kind, Kind::Text | Kind::Time | Kind::Other)
+            }
+        };
+        holds.then(|| format!("countersign_made({}, {text})", recipe.number()))
+    }
+
+    fn is_made(&self, text: &str, _column: &Column, recipe: Recipe) -> Option<String> {
+        (recipe == Recipe::Pseudonym).then(|| format!("countersign_is_pseudonym({text})"))
     }
 
     fn ring(&self) -> Ring {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use countersign_connect::{mysql, postgres, sqlite};
+use countersign_connect::{PseudonymKey, mysql, postgres, sqlite};
 use countersign_core::plan::Counts;
 use countersign_service::ports::source::{
     Exported, Identity, Match, RootKey, Source, Stepped, Target, Value,
@@ -16,6 +16,9 @@ use super::permit::{key, permit};
 const SCHEMA: &str = include_str!("schema.sql");
 /// The map of it.
 pub const MAP: &str = include_str!("map.toml");
+
+/// The key of the source's pseudonyms.
+const KEY: PseudonymKey = PseudonymKey::new([7; 32]);
 
 /// A source under test.
 pub struct Given {
@@ -49,7 +52,8 @@ pub fn sqlite_of(schema: &str, text: &str) -> Given {
     connection.execute_batch(&with_keys_inside(tables)).expect("tables");
     connection.execute_batch(rest).expect("rows");
     drop(connection);
-    let source = sqlite::SqliteSource::open("shop", sqlite::Options::new(&path)).expect("a source");
+    let options = sqlite::Options { pseudonyms: Some(KEY), ..sqlite::Options::new(&path) };
+    let source = sqlite::SqliteSource::open("shop", options).expect("a source");
     Given { source: Box::new(source), map: map(text), place: Place::Sqlite(path, folder) }
 }
 
@@ -63,8 +67,8 @@ pub fn postgres_of(schema: &str, text: &str) -> Option<Given> {
     let (tables, rest) = schema.split_once("-- rows").expect("a schema with rows");
     let (tables, keys) = with_keys_after(tables);
     database.run(&format!("{tables}{rest}{keys}")).expect("tables and rows");
-    let source =
-        postgres::PostgresSource::open("shop", postgres::Options::new(database.url())).expect("a source");
+    let options = postgres::Options { pseudonyms: Some(KEY), ..postgres::Options::new(database.url()) };
+    let source = postgres::PostgresSource::open("shop", options).expect("a source");
     Some(Given { source: Box::new(source), map: map(text), place: Place::Postgres(database) })
 }
 
@@ -85,7 +89,7 @@ pub fn mariadb_of(schema: &str, text: &str, opens_once: bool) -> Option<Given> {
     // A text of any length can be no key there.
     let tables = tables.replace(" text", " varchar(100)");
     database.run(&format!("{tables}{rest}{keys}")).expect("tables and rows");
-    let options = mysql::Options { opens_once, ..mysql::Options::new(database.url()) };
+    let options = mysql::Options { opens_once, pseudonyms: Some(KEY), ..mysql::Options::new(database.url()) };
     let source = mysql::MysqlSource::open("shop", options).expect("a source");
     Some(Given { source: Box::new(source), map: map(text), place: Place::Mariadb(database) })
 }
@@ -129,6 +133,23 @@ pub fn subject(id: i64) -> Target {
 }
 
 impl Given {
+    /// The same source to a node that has no key for pseudonyms.
+    pub fn without_key(&self) -> Box<dyn Source> {
+        match &self.place {
+            Place::Sqlite(path, _) => {
+                Box::new(sqlite::SqliteSource::open("shop", sqlite::Options::new(path)).expect("a source"))
+            }
+            Place::Postgres(database) => {
+                let options = postgres::Options::new(database.url());
+                Box::new(postgres::PostgresSource::open("shop", options).expect("a source"))
+            }
+            Place::Mariadb(database) => {
+                let options = mysql::Options::new(database.url());
+                Box::new(mysql::MysqlSource::open("shop", options).expect("a source"))
+            }
+        }
+    }
+
     /// Runs SQL beside the source.
     pub fn run(&self, sql: &str) {
         match &self.place {

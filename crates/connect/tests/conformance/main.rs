@@ -7,6 +7,7 @@ mod cleared;
 mod given;
 mod permit;
 mod rules;
+mod treatments;
 
 /// Each rule as a test per engine.
 macro_rules! on_each_engine {
@@ -75,6 +76,43 @@ async fn postgres_a_cleared_subject_of_a_composite_key_owns_nothing_any_more() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn sqlite_values_become_pseudonyms_and_say_less() {
+    treatments::values_become_pseudonyms_and_say_less(given::sqlite_of(treatments::SCHEMA, treatments::MAP))
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn postgres_values_become_pseudonyms_and_say_less() {
+    if let Some(given) = given::postgres_of(treatments::SCHEMA, treatments::MAP) {
+        treatments::values_become_pseudonyms_and_say_less(given).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sqlite_what_is_new_is_named_as_drift() {
+    treatments::what_is_new_is_named_as_drift(given::sqlite_of(treatments::SCHEMA, treatments::MAP)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn postgres_what_is_new_is_named_as_drift() {
+    if let Some(given) = given::postgres_of(treatments::SCHEMA, treatments::MAP) {
+        treatments::what_is_new_is_named_as_drift(given).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_key_there_are_no_pseudonyms() {
+    let given = given::sqlite_of(treatments::SCHEMA, treatments::MAP);
+    treatments::without_a_key_there_are_no_pseudonyms(&*given.without_key(), treatments::MAP).await;
+    if let Some(given) = given::postgres_of(treatments::SCHEMA, treatments::MAP) {
+        treatments::without_a_key_there_are_no_pseudonyms(&*given.without_key(), treatments::MAP).await;
+    }
+    if let Some(given) = given::mariadb_of(treatments::SCHEMA, treatments::MAP, false) {
+        treatments::without_a_key_there_are_no_pseudonyms(&*given.without_key(), treatments::MAP).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn mariadb_a_cleared_subject_of_a_composite_key_owns_nothing_any_more() {
     if let Some(given) = given::mariadb_of(cleared::SCHEMA, cleared::MAP, false) {
         cleared::a_cleared_subject_of_a_composite_key_owns_nothing_any_more(given).await;
@@ -91,5 +129,19 @@ async fn mariadb_opening_once_erases_the_same() {
     }
     if let Some(given) = given::mariadb_opening_once() {
         rules::rows_of_two_owners_go_with_the_last(given).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mariadb_values_become_pseudonyms_and_say_less() {
+    if let Some(given) = given::mariadb_of(treatments::SCHEMA, treatments::MAP, false) {
+        treatments::values_become_pseudonyms_and_say_less(given).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mariadb_what_is_new_is_named_as_drift() {
+    if let Some(given) = given::mariadb_of(treatments::SCHEMA, treatments::MAP, false) {
+        treatments::what_is_new_is_named_as_drift(given).await;
     }
 }

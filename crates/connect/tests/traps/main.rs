@@ -6,6 +6,8 @@
 mod alone;
 #[path = "../conformance/permit.rs"]
 mod permit;
+mod race;
+mod typed;
 
 use std::collections::BTreeSet;
 

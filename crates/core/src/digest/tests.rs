@@ -7,6 +7,7 @@ fn line(table: &str, rows: u64) -> PlanLine {
         way: "root".to_owned(),
         treatment: Treatment::Delete,
         basis: None,
+        until: None,
         rows,
     }
 }

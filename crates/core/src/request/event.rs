@@ -71,6 +71,9 @@ pub struct Kept {
     pub rows: u64,
     /// The reason's code: a legal basis, or `owned_by_others`.
     pub basis: String,
+    /// Until when, as the data map says it to people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
 }
 
 /// How a run ended.

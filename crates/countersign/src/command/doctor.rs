@@ -136,7 +136,7 @@ async fn stored(config: &Config) -> anyhow::Result<(Arc<dyn Store>, String, Opti
 }
 
 async fn look(source: &config::Source, settings: Option<&Settings>) -> anyhow::Result<Found> {
-    let connector = sources::one(source)?;
+    let connector = sources::one(source, None)?;
     let Some(map) = settings.and_then(|settings| settings.maps.get(&source.name)) else {
         return Ok(Found::Fine("configured; no data map speaks of it".to_owned()));
     };
@@ -145,6 +145,13 @@ async fn look(source: &config::Source, settings: Option<&Settings>) -> anyhow::R
         findings.iter().filter(|it| it.severity == Severity::Error).map(|it| it.message.as_str()).collect();
     anyhow::ensure!(errors.is_empty(), "{}", errors.join("; "));
     let remarks = findings.len();
+    let new = findings.iter().filter(|it| it.severity == Severity::Drift).count();
+    if new > 0 {
+        return Ok(Found::Attend(format!(
+            "answers, and has {new} tables or columns that its data map does not know: look at them with \
+             `countersign source check`, and enter the map again"
+        )));
+    }
     Ok(Found::Fine(format!(
         "answers, and fits its data map ({remarks} remarks: see `countersign source check`)"
     )))

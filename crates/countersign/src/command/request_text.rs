@@ -41,12 +41,14 @@ pub(crate) fn whole(request: &Request) -> String {
         for source in &plan.sources {
             for table in source.tables.iter().filter(|table| table.rows > 0) {
                 let basis = table.legal_basis.as_deref().filter(|_| changes).unwrap_or_default();
+                let until = table.until.as_ref().filter(|_| changes);
+                let until = until.map_or_else(String::new, |it| format!(", until {it}"));
                 let treatment = if changes { table.treatment.as_str() } else { "" };
                 rows.push(vec![
                     format!("  {}.{}", source.name, table.table),
                     treatment.to_owned(),
                     table.rows.to_string(),
-                    basis.to_owned(),
+                    format!("{basis}{until}"),
                 ]);
             }
         }
@@ -72,6 +74,9 @@ fn outcome(result: &Outcome) -> String {
     for kept in &result.kept {
         let code = kept.code.as_deref().unwrap_or("kept");
         said.push_str(&format!("; {} of {} kept: {code}", kept.rows, kept.table));
+        if let Some(until) = &kept.until {
+            said.push_str(&format!(", until {until}"));
+        }
     }
     if result.package {
         said.push_str("; a package waits to be fetched");

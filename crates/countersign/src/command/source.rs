@@ -1,10 +1,11 @@
 //! `countersign source`: asks a source for a first data map, or holds one against it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use countersign_service::ports::source::{Finding, Severity};
+use countersign_service::settings::datamap::with_known;
 use countersign_service::settings::{DataMap, report};
 use serde_json::json;
 
@@ -20,8 +21,10 @@ use crate::wiring::sources;
 pub(crate) enum Source {
     /// Look at a source and propose its data map, for a person to correct
     Discover(Discover),
-    /// Hold a data map against its source: what is missing, drifted, slow, unreachable
+    /// Hold a data map against its source: what is missing, new, slow, unreachable
     Check(Check),
+    /// Write into a data map what tables and columns there are, once somebody has looked at them
+    Known(Known),
 }
 
 /// Propose a data map.
@@ -44,6 +47,18 @@ pub(crate) struct Check {
     source: String,
     /// The data map
     map: PathBuf,
+    /// Fail on warnings too: paths without an index, triggers and cascades that act beyond the plan
+    #[arg(long)]
+    strict: bool,
+}
+
+/// Write down what is known.
+#[derive(Debug, Args)]
+pub(crate) struct Known {
+    /// The source's name in the configuration
+    source: String,
+    /// The data map; its section [known] is written anew, and nothing else of it
+    map: PathBuf,
 }
 
 impl Source {
@@ -52,6 +67,7 @@ impl Source {
         match self {
             Self::Discover(it) => it.run(context, &config),
             Self::Check(it) => it.run(context, &config),
+            Self::Known(it) => it.run(context, &config),
         }
     }
 }
@@ -68,7 +84,7 @@ impl Discover {
     fn run(self, context: &Context, config: &Config) -> anyhow::Result<()> {
         let configured = named(config, &self.source)?;
         let map = runtime()?.block_on(async {
-            let source = sources::one(configured)?;
+            let source = sources::one(configured, None)?;
             anyhow::Ok(source.discover(self.root.as_deref()).await?)
         })?;
         let Some(out) = self.out else {
@@ -94,29 +110,23 @@ impl Discover {
 impl Check {
     fn run(self, context: &Context, config: &Config) -> anyhow::Result<()> {
         let configured = named(config, &self.source)?;
-        let shown = self.map.display().to_string();
-        let text = std::fs::read_to_string(&self.map).with_context(|| format!("{shown} cannot be read"))?;
-        let map = match DataMap::read(&shown, &text) {
-            Ok(map) => map,
-            Err(mistakes) => {
-                context.output.answer(&json!({ "ok": false, "mistakes": mistakes }), || report(&mistakes))?;
-                return Err(Said.into());
-            }
-        };
+        let (_, map) = read(context, &self.map)?;
         let findings = runtime()?.block_on(async {
-            let source = sources::one(configured)?;
+            let source = sources::one(configured, None)?;
             anyhow::Ok(source.check(&map).await?)
         })?;
-        let ok = !findings.iter().any(|finding| finding.severity == Severity::Error);
+        let least = if self.strict { Severity::Warning } else { Severity::Drift };
+        let usable = !findings.iter().any(|finding| finding.severity == Severity::Error);
+        let ok = !findings.iter().any(|finding| finding.severity >= least);
         let listed: Vec<_> =
             findings.iter().map(|it| json!({ "severity": word(it), "message": it.message })).collect();
-        context.output.answer(&json!({ "ok": ok, "findings": listed }), || {
+        context.output.answer(&json!({ "ok": ok, "usable": usable, "findings": listed }), || {
             let mut lines: Vec<String> =
                 findings.iter().map(|finding| format!("{}: {}", word(finding), finding.message)).collect();
-            lines.push(if ok {
-                "the map can be used".to_owned()
-            } else {
-                "the map CANNOT be used".to_owned()
+            lines.push(match (usable, ok) {
+                (false, _) => "the map CANNOT be used".to_owned(),
+                (true, false) => "the map can be used, but look at this first".to_owned(),
+                (true, true) => "the map can be used".to_owned(),
             });
             lines.join("\n")
         })?;
@@ -124,10 +134,59 @@ impl Check {
     }
 }
 
+impl Known {
+    fn run(self, context: &Context, config: &Config) -> anyhow::Result<()> {
+        let configured = named(config, &self.source)?;
+        let shown = self.map.display().to_string();
+        let (text, map) = read(context, &self.map)?;
+        let tables = runtime()?.block_on(async {
+            let source = sources::one(configured, None)?;
+            anyhow::Ok(source.tables().await?)
+        })?;
+        let new = match &map.known {
+            Some(_) => map.drift(&tables),
+            None => tables.keys().cloned().collect(),
+        };
+        let text = with_known(&text, &tables);
+        // Somebody may write the section in a way that is not seen as one: then nothing is written over.
+        let whole = DataMap::parse(&text)
+            .is_ok_and(|it| it.version() == map.version() && it.known.as_ref() == Some(&tables));
+        anyhow::ensure!(
+            whole,
+            "{shown}: the section [known] is not written as one; take it out and try again"
+        );
+        let beside = self.map.with_extension("toml.new");
+        std::fs::write(&beside, text).with_context(|| format!("{} cannot be written", beside.display()))?;
+        std::fs::rename(&beside, &self.map).with_context(|| format!("{shown} cannot be replaced"))?;
+        context.output.answer(&json!({ "file": shown, "new": new }), || {
+            let mut lines: Vec<String> = new.iter().map(|it| format!("new: {it}")).collect();
+            lines.push(format!(
+                "{shown}: {} tables are known now; `countersign apply` enters it",
+                tables.len()
+            ));
+            lines.join("\n")
+        })
+    }
+}
+
+/// A map, as text and as what it says; its mistakes are told.
+fn read(context: &Context, path: &Path) -> anyhow::Result<(String, DataMap)> {
+    let shown = path.display().to_string();
+    let text = std::fs::read_to_string(path).with_context(|| format!("{shown} cannot be read"))?;
+    match DataMap::read(&shown, &text) {
+        Ok(map) => Ok((text, map)),
+        Err(mistakes) => {
+            context.output.answer(&json!({ "ok": false, "mistakes": mistakes }), || report(&mistakes))?;
+            Err(Said.into())
+        }
+    }
+}
+
 fn word(finding: &Finding) -> &'static str {
     match finding.severity {
         Severity::Note => "note",
         Severity::Warning => "warning",
+        Severity::Drift => "drift",
         Severity::Error => "error",
     }
 }

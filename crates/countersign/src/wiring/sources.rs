@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::Context;
+use countersign_connect::PseudonymKey;
 use countersign_connect::mysql::{self, MysqlSource};
 use countersign_connect::package::Zip;
 use countersign_connect::postgres::{self, PostgresSource};
 use countersign_connect::sqlite::{self, SqliteSource};
+use countersign_service::keys::Keys;
 use countersign_service::ports::package::Packager;
 use countersign_service::ports::source::Source as SourcePort;
 
@@ -17,25 +19,35 @@ use crate::config::{Reach, Source};
 ///
 /// # Errors
 /// As [`one`].
-pub(crate) fn all(configured: &[Source]) -> anyhow::Result<BTreeMap<String, Arc<dyn SourcePort>>> {
-    configured.iter().map(|it| Ok((it.name.clone(), one(it)?))).collect()
+pub(crate) fn all(
+    configured: &[Source],
+    keys: &Keys,
+) -> anyhow::Result<BTreeMap<String, Arc<dyn SourcePort>>> {
+    let open = |it: &Source| {
+        let key = PseudonymKey::new(keys.of_source(&it.name));
+        Ok((it.name.clone(), one(it, Some(key))?))
+    };
+    configured.iter().map(open).collect()
 }
 
-/// One source, as it is configured.
+/// One source, as it is configured; what only looks at it needs no key for pseudonyms.
 ///
 /// # Errors
 /// When a secret cannot be fetched, or an address not be understood.
-pub(crate) fn one(configured: &Source) -> anyhow::Result<Arc<dyn SourcePort>> {
+pub(crate) fn one(
+    configured: &Source,
+    pseudonyms: Option<PseudonymKey>,
+) -> anyhow::Result<Arc<dyn SourcePort>> {
     let Source { name, reach, pace_ms } = configured;
     let pace_ms = *pace_ms;
     Ok(match reach {
         Reach::Sqlite { path } => {
-            let options = sqlite::Options { pace_ms, ..sqlite::Options::new(path) };
+            let options = sqlite::Options { pace_ms, pseudonyms, ..sqlite::Options::new(path) };
             Arc::new(SqliteSource::open(name, options)?)
         }
         Reach::Postgres { url, schemas } => {
             let url = url.fetch().with_context(|| format!("source `{name}`"))?;
-            let mut options = postgres::Options { pace_ms, ..postgres::Options::new(url) };
+            let mut options = postgres::Options { pace_ms, pseudonyms, ..postgres::Options::new(url) };
             if !schemas.is_empty() {
                 options.schemas.clone_from(schemas);
             }
@@ -44,7 +56,7 @@ pub(crate) fn one(configured: &Source) -> anyhow::Result<Arc<dyn SourcePort>> {
         Reach::Mysql { url, schemas } => {
             let url = url.fetch().with_context(|| format!("source `{name}`"))?;
             let schemas = schemas.clone();
-            let options = mysql::Options { pace_ms, schemas, ..mysql::Options::new(url) };
+            let options = mysql::Options { pace_ms, schemas, pseudonyms, ..mysql::Options::new(url) };
             Arc::new(MysqlSource::open(name, options)?)
         }
     })

@@ -13,4 +13,5 @@ mod policies;
 mod restore;
 mod rolling;
 mod serving;
+mod sources;
 mod wire;

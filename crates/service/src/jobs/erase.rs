@@ -205,6 +205,7 @@ fn kept(latest: &Latest) -> Vec<Kept> {
                 table: line.table.clone(),
                 rows: line.rows,
                 basis,
+                until: line.until.clone(),
             });
         }
     }

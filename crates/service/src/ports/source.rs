@@ -1,6 +1,7 @@
 //! Their data: what a connector to a real data store can be asked.
 //! A connector knows its source and the data map, never our store.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use async_trait::async_trait;
@@ -163,6 +164,8 @@ pub enum Severity {
     Note,
     /// Works, but will hurt.
     Warning,
+    /// There is something in the source that nobody looked at.
+    Drift,
     /// The map cannot be used.
     Error,
 }
@@ -204,6 +207,16 @@ pub trait Source: Send + Sync {
 
     /// Compares a map with the source: what is missing, drifted, unindexed, unreachable.
     async fn check(&self, map: &DataMap) -> Result<Vec<Finding>, SourceError>;
+
+    /// Every table that there is, with its columns in order: what a map may write down as known, and what is held
+    /// against [`DataMap::drift`].
+    ///
+    /// # Errors
+    /// `Refused` where the source has no tables to tell of.
+    async fn tables(&self) -> Result<BTreeMap<String, Vec<String>>, SourceError> {
+        let reason = "it does not tell its tables".to_owned();
+        Err(SourceError::Refused { source_name: self.name().to_owned(), reason })
+    }
 
     /// A first data map for a person to correct, as commented TOML.
     async fn discover(&self, root_table: Option<&str>) -> Result<String, SourceError>;

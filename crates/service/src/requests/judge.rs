@@ -210,7 +210,12 @@ fn decide(
         }
         Decision::Hold { paths } => {
             let only_survey = paths.iter().any(|path| path.missing == [Missing::Survey]);
-            if only_survey && world.survey != SurveyState::Absent && dossier.is_proved() {
+            // What cannot be taken apart may rest on what a source told: it is asked again once that grew old.
+            let told = |it: &Missing| matches!(it, Missing::Survey | Missing::Opaque { .. });
+            let may_have_changed =
+                world.survey == SurveyState::Stale && paths.iter().any(|path| path.missing.iter().all(told));
+            if (only_survey || may_have_changed) && world.survey != SurveyState::Absent && dossier.is_proved()
+            {
                 // A released one is looked at again by whoever starts it, and goes back if that is needed.
                 let released = matches!(history.state(), State::Released(_));
                 return Ok((Change::default(), if released { Judged::Past } else { Judged::Unseen }));

@@ -119,12 +119,13 @@ impl Service {
         let roots: BTreeSet<RootKey> = matches.iter().map(|found| found.root.clone()).collect();
         let identities: BTreeSet<Identity> =
             matches.iter().flat_map(|found| found.identities.clone()).collect();
-        let attributes = matches
+        let mut attributes: BTreeMap<String, Attribute> = matches
             .iter()
             .flat_map(|found| {
                 found.attributes.iter().map(|(name, value)| (name.clone(), Attribute::from(value)))
             })
             .collect();
+        attributes.extend(self.drift(settings).await?);
         let mut plan = Plan::default();
         let acts = settings.actions.get(&dossier.submitted().action).map(|action| action.effect);
         for name in roots.iter().map(|root| &root.source).collect::<BTreeSet<_>>() {
@@ -140,6 +141,22 @@ impl Service {
             attributes,
             plan,
         }))
+    }
+
+    /// Of each source whose map has an attribute for it, whether there is something that nobody looked at: also where
+    /// the source holds nobody, for what is new may be the subject's.
+    async fn drift(&self, settings: &Settings) -> Result<Vec<(String, Attribute)>, Refusal> {
+        let mut told = Vec::new();
+        for (source, map) in &settings.maps {
+            let names: BTreeSet<&str> = map.roots.iter().filter_map(|root| root.drift.as_deref()).collect();
+            if names.is_empty() {
+                continue;
+            }
+            let (source, map) = self.source(settings, source)?;
+            let drifted = !map.drift(&source.tables().await.map_err(refused)?).is_empty();
+            told.extend(names.into_iter().map(|name| (name.to_owned(), Attribute::Bool(drifted))));
+        }
+        Ok(told)
     }
 
     /// The root keys as they are now, without counting.

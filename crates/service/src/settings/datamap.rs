@@ -8,7 +8,7 @@
 //! table = "customer"
 //! key = ["id"]
 //! identities = { email = "email", account = "account" }
-//! attributes = { vip = { column = "vip", type = "bool" } }
+//! attributes = { vip = { column = "vip", type = "bool" }, drifted = { type = "drift" } }
 //! never_disclose = ["password_hash"]
 //! treatment = "delete"                        # or "clear", with `empty` and `replace`
 //!
@@ -21,7 +21,7 @@
 //! basis = "legal_obligation"
 //! until = "ten years after `issued_on`"
 //! empty = ["note"]
-//! replace = { name = "erased", mail = "erased-{key}@invalid.example" }
+//! replace = { name = "erased", mail = "{pseudonym}@invalid.example", born = { generalise = "year" } }
 //!
 //! [[table]]
 //! name = "event_log"
@@ -35,7 +35,28 @@
 //! table = "app_log"
 //! age = "at"
 //! format = "iso"
+//!
+//! [known]                                     # every table and column that somebody looked at; others are drift
+//! customer = ["id", "email", "account", "vip", "password_hash"]
 //! ```
+//!
+//! # What a replaced column holds
+//!
+//! - A text, a number, `true` or `false`: as written. In a text `{key}` is the row's own key, other names in braces are
+//!   columns of the row, and doubled braces are braces.
+//! - A text with `{pseudonym}`: 32 hexadecimal digits made of the old value under a key of the source. The same value
+//!   gets the same pseudonym everywhere in one source and another one in every other source. Whoever has the key can
+//!   find out whose it is, so that it stays personal data.
+//!   An empty cell stays empty.
+//! - `{ generalise = "year" }`: the first of January of the same year. `{ generalise = "network" }`: the network of an
+//!   address, /24 of IPv4 and /48 of IPv6. A text that is no date or address becomes NULL, or empty where NULL may not
+//!   be.
+//!
+//! # Drift
+//!
+//! With `[known]`, a table or column of the source that does not stand there is *drift*: `source check` names it, and
+//! a root's attribute of the type `drift` tells policy that there is some. What `[known]` says does not change
+//! [`DataMap::version`], since nothing else is done by it.
 //!
 //! # Which treatment a row gets
 //!
@@ -52,7 +73,9 @@
 //! A subject is living while its root row is there and was not cleared. Rows reached through a row that may stay for
 //! others may not be deleted or cleared on their own account: their ways must say `keep-for-others` too.
 
+mod known;
 mod read;
+mod replacement;
 #[cfg(test)]
 mod tests;
 
@@ -63,6 +86,9 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::mistake::Mistake;
+
+pub use known::{known_text, with_known};
+pub use replacement::{Generalise, Part, Replacement, Template};
 
 /// The map of one source. Only [`DataMap::parse`] and [`DataMap::read`] make it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -75,6 +101,9 @@ pub struct DataMap {
     pub tables: Vec<Table>,
     /// What can be purged.
     pub datasets: Vec<Dataset>,
+    /// Every table that somebody looked at, with its columns; `None` where nobody wrote it down.
+    #[serde(skip)]
+    pub known: Option<BTreeMap<String, Vec<String>>>,
     #[serde(skip)]
     version: String,
 }
@@ -90,6 +119,9 @@ pub struct Root {
     pub identities: BTreeMap<String, IdentityColumn>,
     /// What policy may know of the subject, by name.
     pub attributes: BTreeMap<String, Attribute>,
+    /// The attribute, true or false, by which policy learns whether the source drifted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drift: Option<String>,
     /// What happens to the row: `Delete` or `Clear`.
     pub rule: Rule,
     /// Columns that never go into an export.
@@ -202,53 +234,6 @@ pub enum Link {
     },
 }
 
-/// A text with names of columns in braces: `customer:{id}`. Written, a brace of the text itself is doubled.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Template(pub Vec<Part>);
-
-/// A piece of a [`Template`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Part {
-    /// As it stands.
-    Text(String),
-    /// The value of a column.
-    Column(String),
-}
-
-impl Template {
-    /// The columns that it names, in order.
-    pub fn columns(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().filter_map(|part| match part {
-            Part::Column(name) => Some(&**name),
-            Part::Text(_) => None,
-        })
-    }
-}
-
-impl std::fmt::Display for Template {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.iter().try_for_each(|part| match part {
-            Part::Text(text) => f.write_str(&text.replace('{', "{{").replace('}', "}}")),
-            Part::Column(name) => write!(f, "{{{name}}}"),
-        })
-    }
-}
-
-/// The value that a cleared column gets.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Replacement {
-    /// A text; `{key}` in it is the row's own key, other names are columns of the row.
-    Text(Template),
-    /// A whole number.
-    Int(i64),
-    /// A number with a fraction.
-    Real(f64),
-    /// True or false.
-    Bool(bool),
-}
-
 /// What `purge` removes by age.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Dataset {
@@ -305,7 +290,7 @@ impl DataMap {
     }
 
     fn of(source: String, roots: Vec<Root>, tables: Vec<Table>, datasets: Vec<Dataset>) -> Self {
-        let mut map = Self { source, roots, tables, datasets, version: String::new() };
+        let mut map = Self { source, roots, tables, datasets, known: None, version: String::new() };
         // Structs, lists and sorted maps of plain values: there is nothing in it that JSON cannot hold.
         let canonical = serde_json::to_vec(&map).unwrap_or_default();
         map.version = hex::encode(Sha256::digest(&canonical));
@@ -334,10 +319,29 @@ impl DataMap {
         kinds.into_iter().collect()
     }
 
+    /// What there is in a source whose `tables` these are, each with its columns, and does not stand in `[known]`:
+    /// `table` or `table.column`, in their order. Nothing where the map has no `[known]`.
+    pub fn drift(&self, tables: &BTreeMap<String, Vec<String>>) -> Vec<String> {
+        let Some(known) = &self.known else { return vec![] };
+        let mut new = vec![];
+        for (table, columns) in tables {
+            match known.get(table) {
+                None => new.push(table.clone()),
+                Some(seen) => {
+                    let unseen = columns.iter().filter(|it| !seen.contains(it));
+                    new.extend(unseen.map(|it| format!("{table}.{it}")));
+                }
+            }
+        }
+        new
+    }
+
     /// What policy may know of subjects: names and types.
     pub fn attributes(&self) -> BTreeMap<&str, AttributeKind> {
         let all = self.roots.iter().flat_map(|root| &root.attributes);
-        all.map(|(name, attribute)| (&**name, attribute.kind)).collect()
+        let held = all.map(|(name, attribute)| (&**name, attribute.kind));
+        let drift = self.roots.iter().filter_map(|it| it.drift.as_deref());
+        held.chain(drift.map(|name| (name, AttributeKind::Bool))).collect()
     }
 }
 

@@ -5,6 +5,7 @@
 mod clock;
 mod code;
 mod conflict;
+mod drift;
 mod fixture;
 mod forget;
 mod govern;

@@ -51,8 +51,15 @@ fn outcome() -> Outcome {
         table: "invoice".to_owned(),
         rows: 2,
         basis: "legal_obligation".to_owned(),
+        until: None,
     };
     Outcome { touched: counts(3), kept: vec![kept], left: Counts::default(), package: false }
+}
+
+fn kept_until() -> Outcome {
+    let mut outcome = outcome();
+    outcome.kept[0].until = Some("ten years after `issued_on`".to_owned());
+    outcome
 }
 
 fn every_kind() -> Vec<(&'static str, Event)> {
@@ -138,6 +145,7 @@ fn every_kind() -> Vec<(&'static str, Event)> {
         ("held_back", Event::HeldBack { run: 1, holds: vec!["case-7".to_owned()] }),
         ("stuck", Event::Stuck { run: 1, code: "step_void".to_owned() }),
         ("completed", Event::Completed { run: 1, outcome: outcome() }),
+        ("completed_until", Event::Completed { run: 1, outcome: kept_until() }),
         ("accepted", Event::Accepted { by: person(3), outcome: outcome(), reason: None }),
         ("abandoned", Event::Abandoned { by: person(3), reason: Some(commitment(7)) }),
         ("denied_by_person", denied(seated)),

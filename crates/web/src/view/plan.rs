@@ -38,6 +38,10 @@ pub(crate) struct TablePlanView {
     /// Why rows are kept, as a code.
     #[serde(skip_serializing_if = "Option::is_none")]
     legal_basis: Option<String>,
+    /// Until when they are kept, as the data map says it to people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "ten years after `issued_on`")]
+    until: Option<String>,
     /// How many rows.
     rows: u64,
 }
@@ -68,8 +72,8 @@ impl From<SourcePlan> for SourcePlanView {
 
 impl From<PlanLine> for TablePlanView {
     fn from(line: PlanLine) -> Self {
-        let PlanLine { table, way, treatment, basis, rows } = line;
-        Self { table, way, treatment: treatment.name(), legal_basis: basis, rows }
+        let PlanLine { table, way, treatment, basis, until, rows } = line;
+        Self { table, way, treatment: treatment.name(), legal_basis: basis, until, rows }
     }
 }
 

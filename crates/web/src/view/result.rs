@@ -72,6 +72,9 @@ pub(crate) struct KeptView {
     rows: u64,
     /// Why, as a code: a legal basis, or `owned_by_others`.
     code: String,
+    /// Until when, as the data map says it to people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<String>,
 }
 
 impl From<Ending> for ResultView {
@@ -117,7 +120,7 @@ impl From<By> for ByView {
 
 impl From<Kept> for KeptView {
     fn from(kept: Kept) -> Self {
-        let Kept { source, table, rows, basis } = kept;
-        Self { source, table, rows, code: basis }
+        let Kept { source, table, rows, basis, until } = kept;
+        Self { source, table, rows, code: basis, until }
     }
 }

@@ -105,7 +105,13 @@ fn what_stayed_is_added_up_by_reason() {
 }
 
 fn kept(rows: u64, basis: &str) -> Kept {
-    Kept { source: "shop".to_owned(), table: "invoice".to_owned(), rows, basis: basis.to_owned() }
+    Kept {
+        source: "shop".to_owned(),
+        table: "invoice".to_owned(),
+        rows,
+        basis: basis.to_owned(),
+        until: None,
+    }
 }
 
 fn commented() -> Event {

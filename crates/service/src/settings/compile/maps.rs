@@ -24,6 +24,7 @@ impl Maps {
         let before = mistakes.len();
         let mut by_source = BTreeMap::new();
         let mut attributes = BTreeMap::new();
+        let mut drifts = BTreeMap::new();
         for (path, text) in bundle.maps() {
             let source = path.trim_start_matches("maps/").trim_end_matches(".toml");
             let map = match DataMap::read(path, text) {
@@ -44,6 +45,7 @@ impl Maps {
                 mistakes.push(Mistake::whole(path, message));
             }
             agree(path, &map, &mut attributes, mistakes);
+            one_drift_each(path, &map, &mut drifts, mistakes);
             by_source.insert(source.to_owned(), Some(map));
         }
         let attributes = attributes.into_iter().map(|(name, (kind, _))| (name, kind)).collect();
@@ -91,6 +93,25 @@ fn agree(
                 let message = format!("the attribute `{name}` has another type in {there}");
                 mistakes.push(Mistake::whole(path, message));
             }
+        }
+    }
+}
+
+/// A name that tells of drift in one map stands in no other: one source's drift would hide another's. `seen` has every
+/// attribute so far, with the file that told it first and whether it tells of drift there.
+fn one_drift_each(
+    path: &str,
+    map: &DataMap,
+    seen: &mut BTreeMap<String, (String, bool)>,
+    mistakes: &mut Vec<Mistake>,
+) {
+    for name in map.attributes().into_keys() {
+        let drifts = map.roots.iter().any(|it| it.drift.as_deref() == Some(name));
+        let (there, drifts_there) = seen.entry(name.to_owned()).or_insert_with(|| (path.to_owned(), drifts));
+        if there != path && (drifts || *drifts_there) {
+            let message =
+                format!("the attribute `{name}` tells of one source's drift and stands in {there} too");
+            mistakes.push(Mistake::whole(path, message));
         }
     }
 }

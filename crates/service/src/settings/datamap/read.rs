@@ -64,6 +64,11 @@ fn read_all<'a>(page: &'a Page<'a>, document: &'a toml::Spanned<toml::de::DeTabl
             "add a [[root]] with the table of the subjects",
         );
     }
+    let known = known(&top);
+    if known.is_none() && roots.iter().any(|it| it.drift.is_some()) {
+        let advice = "write down what was looked at: `countersign source known SOURCE MAP`";
+        page.wrong(0..0, "an attribute tells of drift, and the map has no [known]", advice);
+    }
     top.finish();
     if !page.is_clean() {
         return None;
@@ -76,7 +81,8 @@ fn read_all<'a>(page: &'a Page<'a>, document: &'a toml::Spanned<toml::de::DeTabl
     // The attributes of all roots are one entity in policies: a name has one type.
     let mut kinds: BTreeMap<&str, AttributeKind> = BTreeMap::new();
     for (name, attribute) in roots.iter().flat_map(|it| &it.attributes) {
-        if kinds.insert(name, attribute.kind).is_some_and(|kind| kind != attribute.kind) {
+        let drifts = roots.iter().any(|it| it.drift.as_ref() == Some(name));
+        if kinds.insert(name, attribute.kind).is_some_and(|kind| kind != attribute.kind) || drifts {
             page.wrong(
                 0..0,
                 format!("the attribute `{name}` has two types"),
@@ -98,13 +104,25 @@ fn read_all<'a>(page: &'a Page<'a>, document: &'a toml::Spanned<toml::de::DeTabl
             it.ways = ways(&it.table);
             it
         });
-        DataMap::of(
-            source.map_or_else(String::new, |it| it.value.to_owned()),
-            roots.collect(),
-            tables,
-            datasets,
-        )
+        let source = source.map_or_else(String::new, |it| it.value.to_owned());
+        DataMap { known, ..DataMap::of(source, roots.collect(), tables, datasets) }
     })
+}
+
+/// The tables and columns that somebody looked at.
+fn known(top: &Section<'_>) -> Option<BTreeMap<String, Vec<String>>> {
+    let section = top.section("known")?;
+    let mut tables = BTreeMap::new();
+    for (table, value) in section.entries() {
+        let Some(array) = value.get_ref().as_array() else {
+            let message = format!("`{}` is no list of columns", brief(table.value));
+            section.page().wrong(value.span(), message, "write a list, as in [\"id\", \"email\"]");
+            continue;
+        };
+        let columns = array.iter().filter_map(|it| section.as_text(table.value, it));
+        tables.insert(table.value.to_owned(), columns.map(|it| it.value.to_owned()).collect());
+    }
+    Some(tables)
 }
 
 /// A name in a soft link's template may be a kind of identity; it becomes the column that holds it.
@@ -143,7 +161,7 @@ fn root(section: Section<'_>, shapes: &mut Vec<ReadTable>) -> Option<Root> {
     if identities.is_empty() && page.is_clean() {
         page.wrong(section.span(), "the root has no identities", "add `identities = { email = \"email\" }`");
     }
-    let attributes = attributes(&section);
+    let (attributes, drift) = attributes(&section);
     let rule = way::rule(&section, &[("delete", Treatment::Delete), ("clear", Treatment::Clear)]);
     let never_disclose = columns(&section, "never_disclose");
     let name = table.as_ref().map(|it| it.value.to_owned());
@@ -165,6 +183,7 @@ fn root(section: Section<'_>, shapes: &mut Vec<ReadTable>) -> Option<Root> {
         key,
         identities,
         attributes,
+        drift,
         rule,
         never_disclose,
         ways: vec![],
@@ -211,10 +230,16 @@ fn identity(all: &Section<'_>, kind: &Placed<&str>, value: Value<'_>) -> Option<
     }
 }
 
-fn attributes(section: &Section<'_>) -> BTreeMap<String, Attribute> {
+/// What policy may know, and the name under which it learns of drift.
+fn attributes(section: &Section<'_>) -> (BTreeMap<String, Attribute>, Option<String>) {
     let mut attributes = BTreeMap::new();
-    const KINDS: [(&str, AttributeKind); 3] =
-        [("bool", AttributeKind::Bool), ("long", AttributeKind::Long), ("text", AttributeKind::Text)];
+    let mut drift = None;
+    const KINDS: [(&str, Option<AttributeKind>); 4] = [
+        ("bool", Some(AttributeKind::Bool)),
+        ("long", Some(AttributeKind::Long)),
+        ("text", Some(AttributeKind::Text)),
+        ("drift", None),
+    ];
     for (name, one) in section.named("attributes") {
         if !is_code(name.value) {
             let advice = "lower-case letters, digits and `_`, a letter first";
@@ -224,14 +249,21 @@ fn attributes(section: &Section<'_>) -> BTreeMap<String, Attribute> {
                 advice,
             );
         }
-        let column = one.needed("column", "\"vip\"");
         let kind = one.needed("type", "\"bool\"").and_then(|it| one.choose("type", &it, &KINDS));
+        if kind == Some(None) {
+            one.finish();
+            if drift.replace(name.value.to_owned()).is_some() {
+                section.page().wrong(name.span, "two attributes tell of drift", "take one away");
+            }
+            continue;
+        }
+        let column = one.needed("column", "\"vip\"");
         one.finish();
-        if let (Some(column), Some(kind)) = (column, kind) {
+        if let (Some(column), Some(Some(kind))) = (column, kind) {
             attributes.insert(name.value.to_owned(), Attribute { column: column.value.to_owned(), kind });
         }
     }
-    attributes
+    (attributes, drift)
 }
 
 fn table(section: Section<'_>, only_root: Option<&str>, shapes: &mut Vec<ReadTable>) -> Option<Table> {

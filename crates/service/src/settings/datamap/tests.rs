@@ -39,6 +39,8 @@ age = "at"
 format = "iso"
 "#;
 
+const REPLACE: &str = "replace = { name = \"erased\", mail = \"erased-{key}@invalid.example\" }";
+
 fn mistakes(text: &str) -> Vec<MapMistake> {
     DataMap::parse(text).unwrap_err()
 }
@@ -188,6 +190,85 @@ fn another_subjects_row_can_only_be_detached() {
 #[test]
 fn the_map_of_the_sample_shop_is_sound() {
     DataMap::parse(include_str!("../../../../../policies/shop.datamap.toml")).unwrap();
+}
+
+#[test]
+fn what_a_replaced_column_holds_is_read() {
+    let written = "replace = { name = \"{pseudonym}\", mail = \"p-{pseudonym}@invalid.example\", ip = { generalise = \"network\" }, born = { generalise = \"year\" } }";
+    let map = DataMap::parse(&MAP.replace(REPLACE, written)).unwrap();
+    let replace = &map.roots[0].rule.replace;
+    let pseudonym =
+        |before: &str, after: &str| Replacement::Pseudonym { before: before.into(), after: after.into() };
+    assert_eq!(replace["name"], pseudonym("", ""));
+    assert_eq!(replace["mail"], pseudonym("p-", "@invalid.example"));
+    assert_eq!(replace["ip"], Replacement::Generalise(Generalise::Network));
+    assert_eq!(replace["born"], Replacement::Generalise(Generalise::Year));
+    for (wrong, told) in [
+        ("replace = { name = \"{pseudonym}-{key}\" }", "beside another name"),
+        ("replace = { name = \"{pseudonym}{pseudonym}\" }", "beside another name"),
+        ("replace = { born = { generalise = \"month\" } }", "cannot be `month`"),
+        ("replace = { born = { generalise = \"year\", more = 1 } }", "cannot be replaced by this"),
+        ("replace = { born = { specialise = \"year\" } }", "cannot be replaced by this"),
+    ] {
+        let found = changed(REPLACE, wrong);
+        assert!(found.message.contains(told), "{found}");
+    }
+}
+
+const KNOWN: &str = "[known]\ncustomer = [\"id\", \"mail\"]\n\"odd name\" = []\n";
+
+#[test]
+fn what_nobody_looked_at_is_drift() {
+    let map = DataMap::parse(&format!("{MAP}{KNOWN}")).unwrap();
+    let tables = |written: &[(&str, &[&str])]| -> BTreeMap<String, Vec<String>> {
+        let owned = |(name, columns): &(&str, &[&str])| {
+            ((*name).to_owned(), columns.iter().map(|it| (*it).to_owned()).collect())
+        };
+        written.iter().map(owned).collect()
+    };
+    let same = tables(&[("customer", &["mail", "id"]), ("odd name", &[])]);
+    assert!(map.drift(&same).is_empty());
+    assert!(map.drift(&tables(&[("customer", &["id"])])).is_empty(), "what is gone is nobody's data");
+    let more = tables(&[("customer", &["id", "fax", "mail"]), ("lead", &["id"]), ("odd name", &["x"])]);
+    assert_eq!(map.drift(&more), ["customer.fax", "lead", "odd name.x"]);
+    assert!(DataMap::parse(MAP).unwrap().drift(&more).is_empty(), "where nothing was written down");
+    assert_eq!(map.version(), DataMap::parse(MAP).unwrap().version(), "nothing else is done by it");
+}
+
+#[test]
+fn drift_is_an_attribute_only_of_a_map_that_says_what_is_known() {
+    let right = "vip = { column = \"is_vip\", type = \"bool\" }";
+    let drifts = "vip = { column = \"is_vip\", type = \"bool\" }, drifted = { type = \"drift\" }";
+    let found = changed(right, drifts);
+    assert!(found.message.contains("has no [known]"), "{found}");
+    let text = format!("{}{KNOWN}", MAP.replace(right, drifts));
+    let map = DataMap::parse(&text).unwrap();
+    assert_eq!(map.roots[0].drift.as_deref(), Some("drifted"));
+    assert_eq!(map.attributes()["drifted"], AttributeKind::Bool);
+    assert_ne!(map.version(), DataMap::parse(MAP).unwrap().version());
+    let mistake = |wrong: &str| mistakes(&text.replace("{ type = \"drift\" }", wrong))[0].message.clone();
+    assert!(mistake("{ type = \"drift\", column = \"x\" }").contains("unknown key `column`"));
+    assert!(mistake("{ type = \"drift\" }, again = { type = \"drift\" }").contains("two attributes"));
+}
+
+#[test]
+fn the_section_of_what_is_known_is_written_anew_and_nothing_else_is() {
+    let tables: BTreeMap<String, Vec<String>> = [
+        ("customer".to_owned(), vec!["id".to_owned(), "e \"mail\"".to_owned()]),
+        ("crm.odd \u{7f}name".to_owned(), vec![]),
+    ]
+    .into();
+    let first = with_known(MAP, &tables);
+    assert!(first.starts_with(MAP.trim_end()));
+    assert_eq!(DataMap::parse(&first).unwrap().known, Some(tables.clone()));
+    assert_eq!(with_known(&first, &tables), first, "once more is the same");
+    let between = format!(
+        "{KNOWN}\n# of the next\n[[dataset]]\nname = \"x\"\ntable = \"log\"\nage = \"at\"\nformat = \"iso\"\n"
+    );
+    let again = with_known(&format!("{MAP}{between}"), &tables);
+    assert!(again.contains("\n\n# of the next\n[[dataset]]\nname = \"x\""), "{again}");
+    assert!(!again.contains("odd name\" = []"));
+    assert_eq!(DataMap::parse(&again).unwrap().known, Some(tables));
 }
 
 proptest! {

@@ -62,6 +62,7 @@ impl Source for Shop {
                 way: "root".to_owned(),
                 treatment: Treatment::Delete,
                 basis: None,
+                until: None,
                 rows: 1,
             }],
         })

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use countersign_core::plan::Treatment;
 
 use super::{ReadWay, columns, is_code};
-use crate::settings::datamap::{Compare, Link, Part, Replacement, Rule, Template, Way};
+use crate::settings::datamap::{Compare, Generalise, Link, Part, Replacement, Rule, Template, Way};
 use crate::settings::section::{Placed, Section, Value, brief};
 
 pub(super) const COMPARE: [(&str, Compare); 3] =
@@ -146,8 +146,25 @@ pub(super) fn rule(section: &Section<'_>, treatments: &[(&'static str, Treatment
 fn replacement(section: &Section<'_>, column: &Placed<&str>, value: Value<'_>) -> Option<Replacement> {
     let written = value.get_ref();
     if let Some(text) = written.as_str() {
-        return template(section, column.value, &Placed { value: text, span: value.span() })
-            .map(Replacement::Text);
+        let written = template(section, column.value, &Placed { value: text, span: value.span() })?;
+        return pseudonym(section, value, written);
+    }
+    if let Some(table) = written.as_table() {
+        let said = table.iter().next().filter(|(key, _)| key.get_ref() == "generalise" && table.len() == 1);
+        let how = said.and_then(|(_, how)| section.as_text("generalise", how));
+        let ways = [Generalise::Year, Generalise::Network].map(|it| (it.name(), it));
+        return match how {
+            Some(how) => section.choose("generalise", &how, &ways).map(Replacement::Generalise),
+            None => {
+                let message = format!("`{}` cannot be replaced by this", brief(column.value));
+                section.page().wrong(
+                    value.span(),
+                    message,
+                    "write `{ generalise = \"year\" }` or \"network\"",
+                );
+                None
+            }
+        };
     }
     let found = if let Some(flag) = written.as_bool() {
         Some(Replacement::Bool(flag))
@@ -166,6 +183,35 @@ fn replacement(section: &Section<'_>, column: &Placed<&str>, value: Value<'_>) -
         );
     }
     found
+}
+
+/// A text as a replacement; `{pseudonym}` stands alone among names.
+fn pseudonym(section: &Section<'_>, value: Value<'_>, written: Template) -> Option<Replacement> {
+    let is_one = |part: &Part| matches!(part, Part::Column(name) if name == "pseudonym");
+    if !written.0.iter().any(is_one) {
+        return Some(Replacement::Text(written));
+    }
+    let text = |part: &Part| match part {
+        Part::Text(text) => text.clone(),
+        Part::Column(_) => String::new(),
+    };
+    match &*written.0 {
+        [one] if is_one(one) => Some(Replacement::Pseudonym { before: String::new(), after: String::new() }),
+        [before @ Part::Text(_), one] if is_one(one) => {
+            Some(Replacement::Pseudonym { before: text(before), after: String::new() })
+        }
+        [one, after @ Part::Text(_)] if is_one(one) => {
+            Some(Replacement::Pseudonym { before: String::new(), after: text(after) })
+        }
+        [before @ Part::Text(_), one, after @ Part::Text(_)] if is_one(one) => {
+            Some(Replacement::Pseudonym { before: text(before), after: text(after) })
+        }
+        _ => {
+            let message = "`{pseudonym}` stands beside another name";
+            section.page().wrong(value.span(), message, "write it once, with no other name in the text");
+            None
+        }
+    }
 }
 
 /// A text with names in braces; `{{` and `}}` are braces themselves.
