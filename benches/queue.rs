@@ -11,7 +11,7 @@ use countersign_store::{PostgresOptions, PostgresStore};
 use countersign_testing::postgres::{Database, Server, Unavailable};
 
 use crate::line::{Limit, Line};
-use crate::shared::median;
+use crate::two_nodes::median;
 
 /// Jobs claimed in one go, as a node does.
 const BATCH: u32 = 64;

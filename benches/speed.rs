@@ -16,9 +16,9 @@ mod ledger;
 mod line;
 mod node;
 mod queue;
-mod shared;
 mod stored;
 mod submits;
+mod two_nodes;
 mod verdict;
 
 use std::path::{Path, PathBuf};
@@ -35,7 +35,7 @@ const PARTS: [Part; 8] = [
     ("erasing", erasing::measure),
     ("memory", |folder| vec![node::memory(folder)]),
     ("access", |folder| vec![access::measure(folder)]),
-    ("shared", shared::measure),
+    ("nodes", two_nodes::measure),
     ("queue", queue::measure),
 ];
 

@@ -12,7 +12,7 @@ use crate::client::Client;
 use crate::large;
 use crate::line::{Limit, Line};
 use crate::node::Node;
-use crate::shared::connect;
+use crate::two_nodes::connect;
 
 /// Requests that came over HTTP, each of another customer: a tenth of all, and no more than these.
 const REAL: i64 = large::OTHERS;
