@@ -32,8 +32,9 @@ fn store_of_0_1_0_opens_and_its_ledger_verifies() {
     let operator = node.client("opal-operator");
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let page = runtime.block_on(operator.requests(&Query::default())).unwrap();
-    let mut seen: Vec<(String, String)> =
-        page.items.into_iter().map(|request| (request.action, request.status)).collect();
+    // A schedule may be due by now: what it asks for was not there.
+    let kept = page.items.into_iter().filter(|request| request.action != "purge");
+    let mut seen: Vec<(String, String)> = kept.map(|request| (request.action, request.status)).collect();
     seen.sort_by_key(|(action, status)| (action.clone(), status == "withdrawn", status != "completed"));
     let as_kept = seen.len() == STANDS.len()
         && seen.iter().zip(STANDS).all(|(seen, (action, may))| seen.0 == action && may.contains(&&*seen.1));

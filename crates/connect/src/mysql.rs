@@ -12,6 +12,7 @@ mod failure;
 mod fit;
 mod make;
 mod receipt;
+mod roots;
 mod statement;
 
 use std::collections::BTreeMap;
@@ -303,6 +304,10 @@ impl Source for MysqlSource {
     async fn look(&self, map: &DataMap, roots: &[RootKey]) -> Result<Vec<Match>, SourceError> {
         let starts = self.starts(map, roots)?;
         self.matches(map, |it, root| it.look(root, &starts)).await
+    }
+
+    async fn roots(&self, map: &DataMap, out: mpsc::Sender<Vec<RootKey>>) -> Result<(), SourceError> {
+        self.every_root(map, &out).await
     }
 
     async fn survey(&self, map: &DataMap, target: &Target) -> Result<SourcePlan, SourceError> {

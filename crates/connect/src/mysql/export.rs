@@ -52,7 +52,7 @@ impl MysqlSource {
 
     /// Ends a session of which rows are still to come. The driver would read them all before it hangs up; so the
     /// server is told to.
-    async fn abandon(&self, session: Session) {
+    pub(super) async fn abandon(&self, session: Session) {
         let id = session.id();
         drop(session);
         if let Ok(mut other) = self.session().await {

@@ -1,5 +1,6 @@
 //! What goes wrong in the middle: killed connections, locks, deadlocks, lost answers, a server that is not there.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use countersign_core::receipt::Outcome;
@@ -11,6 +12,15 @@ use super::*;
 /// Long enough to be found inside the transaction.
 const PACE_MS: u64 = 3_000;
 
+/// InnoDB shows its transactions from a copy that it makes anew only when nobody has looked for a tenth of a second:
+/// those who look take turns, each after such a pause.
+fn look<T>(at: impl FnOnce() -> T) -> T {
+    static TURN: Mutex<()> = Mutex::new(());
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    std::thread::sleep(Duration::from_millis(150));
+    at()
+}
+
 /// Connections of this database that pause inside a transaction, before the first statement that changes rows.
 fn inside(database: &Database<'_>) -> Vec<String> {
     let sql = format!(
@@ -18,7 +28,7 @@ fn inside(database: &Database<'_>) -> Vec<String> {
           WHERE p.db = '{}' AND p.command = 'Sleep' AND p.time_ms > 500 AND t.trx_rows_modified > 0",
         database.name()
     );
-    database.run(&sql).unwrap().lines().map(str::to_owned).collect()
+    look(|| database.run(&sql)).unwrap().lines().map(str::to_owned).collect()
 }
 
 async fn until<T>(what: &str, mut done: impl FnMut() -> Option<T>) -> T {
@@ -124,7 +134,7 @@ async fn an_erasure_that_loses_a_deadlock_is_done_again() {
               WHERE t.trx_state = 'LOCK WAIT' AND p.db = '{}'",
             slow.database.name()
         );
-        until("waiting for a lock", || (slow.number(&waiting) > 0).then_some(())).await;
+        until("waiting for a lock", || (look(|| slow.number(&waiting)) > 0).then_some(())).await;
         other.query_drop("UPDATE person SET name = 'y' WHERE id = 1").await.unwrap();
         other.query_drop("COMMIT").await.unwrap();
     };
