@@ -136,6 +136,8 @@ pub(crate) struct Model {
     pub(crate) last_step: BTreeMap<String, i64>,
     /// Sizes of the checkpoints.
     pub(crate) checkpoints: BTreeSet<u64>,
+    /// Requests of which our own copies are destroyed.
+    forgotten: BTreeSet<RequestId>,
     /// Entries read.
     pub(crate) size: u64,
     latest: i64,
@@ -171,6 +173,7 @@ impl Model {
             submissions: BTreeMap::new(),
             last_step: BTreeMap::new(),
             checkpoints: BTreeSet::new(),
+            forgotten: BTreeSet::new(),
             size: 0,
             latest: 0,
             seen: BTreeMap::new(),
@@ -194,7 +197,10 @@ impl Model {
         let at = value["at"].as_i64().ok_or_else(|| Broken(format!("an entry without a time: {text}")))?;
         let index = self.size;
         self.size += 1;
-        let read = if let Some(id) = value["request"].as_str() {
+        let read = if value["copies"] == "destroyed" {
+            self.copies_destroyed(&value).map_err(|Broken(why)| Broken(format!("{why}: {text}")))?;
+            Read::Other
+        } else if let Some(id) = value["request"].as_str() {
             let id: RequestId = id.parse().map_err(|_| Broken(format!("no id: {text}")))?;
             let event: Event = serde_json::from_value(value["event"].clone())
                 .map_err(|why| Broken(format!("no event ({why}): {text}")))?;
@@ -229,6 +235,18 @@ impl Model {
         };
         self.latest = self.latest.max(at);
         Ok(read)
+    }
+
+    /// INVARIANT 11: our own copies about a subject go once a request is over, and once.
+    fn copies_destroyed(&mut self, entry: &Value) -> Result<(), Broken> {
+        let id = entry["request"].as_str().and_then(|id| id.parse().ok());
+        let id: RequestId = id.ok_or_else(|| Broken("no id".to_owned()))?;
+        let request = self.requests.get(&id).ok_or_else(|| Broken("nobody asked for that".to_owned()))?;
+        let open =
+            matches!(request.status, Status::Waiting | Status::Released | Status::Running | Status::Stuck);
+        rule!(!open, "copies about a request that is {:?} are destroyed", request.status);
+        rule!(self.forgotten.insert(id), "they were destroyed before");
+        Ok(())
     }
 
     fn hold(&mut self, name: &str, placed: bool) -> Held {

@@ -52,6 +52,11 @@ impl NoConnection {
         }
     }
 
+    /// Whether a server that answered broke off in the middle.
+    pub(super) fn was_cut(&self) -> bool {
+        matches!(self, Self::Driver(error) if error.code() == Some(&SqlState::ADMIN_SHUTDOWN))
+    }
+
     /// Whether trying again will not mend it.
     pub(super) fn is_final(&self) -> bool {
         match self {

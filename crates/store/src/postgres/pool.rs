@@ -72,7 +72,12 @@ impl Pool {
             return Ok(client(session));
         }
         let attempt = self.0.attempt()?;
-        match connector.connect(&For::State).await {
+        let mut made = connector.connect(&For::State).await;
+        // A server that was there and broke off is no outage yet: somebody may have ended this one connection.
+        if made.as_ref().err().is_some_and(NoConnection::was_cut) && !attempt.in_outage() {
+            made = connector.connect(&For::State).await;
+        }
+        match made {
             Ok(session) => {
                 attempt.succeeded();
                 Ok(client(session))
@@ -126,6 +131,10 @@ struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
+    fn in_outage(&self) -> bool {
+        self.inner.outage().is_some()
+    }
+
     fn succeeded(mut self) {
         self.ended = true;
         if self.inner.outage().take().is_some() {

@@ -96,6 +96,7 @@ async fn a_dropped_store_gives_the_lease_back_too() {
 async fn another_takes_over_from_a_node_that_says_nothing_more() {
     let Some(database) = database_or_skip() else { return };
     let one = node(&database.url(), "one", |_| {}).await;
+    eventually("the first node leads", async || one.leads()).await;
     one.close().await;
     let ghost = "update lease set holder = 'a ghost', fence = fence + 1, \
          until = floor(extract(epoch from clock_timestamp()) * 1000) + 3600000";
