@@ -57,7 +57,7 @@ pub(crate) struct Check {
 pub(crate) struct Known {
     /// The source's name in the configuration
     source: String,
-    /// The data map; its section [known] is written anew, and nothing else of it
+    /// The data map; its section `[known]` is written anew, and nothing else of it
     map: PathBuf,
 }
 

@@ -24,7 +24,7 @@ pub(crate) enum Store {
 /// Move into PostgreSQL.
 #[derive(Debug, Args)]
 pub(crate) struct Move {
-    /// Where to: a configuration whose [store] says it as the nodes will have it, or an address without a password
+    /// Where to: a configuration whose `[store]` says it as the nodes will have it, or an address without a password
     #[arg(long, value_name = "FILE|URL")]
     to: String,
 }
