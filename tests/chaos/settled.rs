@@ -10,8 +10,9 @@ use crate::book::{Case, Known, Promise};
 use crate::call::{Call, persist};
 use crate::load::Load;
 
-/// How long all of it may take.
-const PATIENCE: Duration = Duration::from_secs(180);
+/// How long nothing at all may come to its end. What waits for a place stands in a long line on a slow machine; the
+/// fuse bounds the whole.
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Where a request stands.
 pub(crate) struct Stand {
@@ -25,12 +26,17 @@ pub(crate) type States = BTreeMap<String, Stand>;
 /// Waits until every request stands where it may stay. Answers where that is; what did not get there is told to the
 /// book.
 pub(crate) async fn wait(load: &Load) -> States {
-    let deadline = Instant::now() + PATIENCE;
+    let mut deadline = Instant::now() + PATIENCE;
+    let mut fewest = usize::MAX;
     loop {
         let states = all(load).await.unwrap_or_default();
         let late = late(&load.book.known(), &states);
         if !states.is_empty() && late.is_empty() {
             return states;
+        }
+        if !states.is_empty() && late.len() < fewest {
+            fewest = late.len();
+            deadline = Instant::now() + PATIENCE;
         }
         if Instant::now() > deadline {
             for id in late {

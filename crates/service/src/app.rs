@@ -9,6 +9,7 @@ use countersign_core::time::Timestamp;
 use countersign_ledger::SigningKey;
 
 use crate::clock::Watch;
+use crate::jobs::end::Ends;
 use crate::jobs::forget;
 use crate::keys::Keys;
 use crate::measure::Histogram;
@@ -62,6 +63,7 @@ pub struct Service {
     pub(crate) watch: Watch,
     pub(crate) verdicts: Histogram,
     pub(crate) signing: tokio::sync::Mutex<()>,
+    pub(crate) ends: Ends,
     pub(crate) lease_ms: i64,
     active: RwLock<Option<Arc<Settings>>>,
 }
@@ -84,6 +86,7 @@ impl Service {
             watch: Watch::default(),
             verdicts: Histogram::default(),
             signing: tokio::sync::Mutex::default(),
+            ends: Ends::default(),
             lease_ms: LEASE_MS,
             active: RwLock::default(),
         }

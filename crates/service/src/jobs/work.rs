@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use countersign_core::id::RequestId;
-use countersign_core::time::Timestamp;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::app::Service;
+use crate::jobs::end::{Becomes, End};
 use crate::jobs::{JobError, Worked, backoff_ms};
 use crate::ports::chance;
-use crate::ports::store::{Change, Job, JobChange, Needs, NewJob};
+use crate::ports::store::Job;
 use crate::refusal::Refusal;
 
 /// Jobs that run at once on this node.
@@ -82,41 +82,19 @@ impl Service {
             outcome = self.dispatch(&job) => outcome,
             () = renewing => return, // the lease is somebody else's by now
         };
-        let (id, fence) = (job.id, job.fence);
-        let wait = match outcome {
-            Ok(Worked::Done) => None,
-            Ok(Worked::Later(ms)) => Some((ms, true)),
+        let becomes = match outcome {
+            Ok(Worked::Done) => Becomes::Done,
+            Ok(Worked::Later(ms)) => Becomes::Later(ms),
             Err(JobError::Retry(refusal)) => {
                 tracing::warn!(kind = job.kind, attempts = job.attempts, %refusal, "a job is tried again later");
-                Some((backoff_ms(job.attempts, u32::from_be_bytes(chance::bytes(&*self.chance))), false))
+                Becomes::Again(backoff_ms(job.attempts, u32::from_be_bytes(chance::bytes(&*self.chance))))
             }
             Err(JobError::GiveUp(refusal)) => {
                 tracing::error!(kind = job.kind, %refusal, "a job was given up");
-                None
+                Becomes::Done
             }
         };
-        let again = NewJob {
-            kind: job.kind.clone(),
-            key: job.key,
-            body: job.body,
-            run_at: Timestamp::from_millis(0),
-        };
-        let ended = self
-            .act(Needs::default(), move |loaded| {
-                let at = |ms| loaded.now.plus_ms(ms);
-                let jobs = match wait {
-                    None => vec![JobChange::Done { id, fence }],
-                    // Whoever only waits has not failed: done, and wished again, so that no try is counted.
-                    Some((ms, true)) => {
-                        let wish = NewJob { run_at: at(ms), ..again.clone() };
-                        vec![JobChange::Wish(wish), JobChange::Done { id, fence }]
-                    }
-                    Some((ms, false)) => vec![JobChange::Again { id, fence, run_at: at(ms) }],
-                };
-                Ok((Change { jobs, ..Change::default() }, ()))
-            })
-            .await;
-        if let Err(refusal) = ended {
+        if let Err(refusal) = self.end_job(End::of(&job, becomes)).await {
             tracing::warn!(kind = job.kind, %refusal, "the end of a job was not recorded; it will be done again");
         }
     }

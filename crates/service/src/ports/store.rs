@@ -341,6 +341,8 @@ pub enum JobChange {
         fence: u64,
         /// When.
         run_at: Timestamp,
+        /// Whether this was a try; if not, it begins to count anew.
+        counts: bool,
     },
     /// Changes nothing; only fails if the lease is lost.
     Hold {
@@ -419,6 +421,10 @@ pub struct Query {
     pub action: Option<String>,
     /// Found under *all* of these terms.
     pub terms: Vec<IndexTerm>,
+    /// Found under *one* of these terms, unless there are none.
+    pub any: Vec<IndexTerm>,
+    /// Not found under this term.
+    pub without: Option<IndexTerm>,
     /// Running out (`Row::expires_at`) not after this moment.
     pub expires_by: Option<Timestamp>,
     /// Oldest first?

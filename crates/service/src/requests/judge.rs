@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use countersign_core::conflict::Resolution;
-use countersign_core::id::RequestId;
+use countersign_core::id::{PersonId, RequestId};
 use countersign_core::request::{Command, Dossier, State};
 use countersign_core::time::Timestamp;
 use countersign_core::verdict::{Decision, Missing, Path, Verdict};
@@ -244,9 +244,12 @@ fn decide(
         change.jobs.extend(world.beside.iter().map(|row| wish("advance", row.id.to_string(), now)));
     }
     let waiting = if judged == Judged::Past { Vec::new() } else { waiting_words(&verdict) };
-    let before: BTreeSet<&[u8]> = history.terms("waiting").collect();
-    if before != waiting.iter().map(|word| &**word).collect() {
-        history.find_under("waiting", waiting);
+    let not_for = if waiting.is_empty() { Vec::new() } else { not_for(history) };
+    for (name, words) in [("waiting", waiting), (NOT_FOR, not_for)] {
+        let before: BTreeSet<&[u8]> = history.terms(name).collect();
+        if before != words.iter().map(|word| &**word).collect() {
+            history.find_under(name, words);
+        }
     }
     if history.is_touched() {
         change.request = Some(history.clone().into_change());
@@ -264,10 +267,26 @@ fn is_full(paths: &[Path], action: &str) -> bool {
     paths.iter().any(|path| !path.missing.is_empty() && path.missing.iter().all(own))
 }
 
+/// The index of the people for whom a request never waits, though it waits for a seat of theirs.
+pub(crate) const NOT_FOR: &str = "not_for";
+
+/// Whoever asks, and whoever voted so that it still counts.
+fn not_for(history: &History) -> Vec<Vec<u8>> {
+    let dossier = history.state().dossier();
+    let votes = dossier
+        .survey()
+        .into_iter()
+        .flat_map(|survey| dossier.votes().iter().filter(|vote| vote.covers(survey)).map(|vote| vote.by));
+    let people: BTreeSet<PersonId> =
+        votes.chain(dossier.submitted().asking.persons.iter().copied()).collect();
+    people.into_iter().map(|person| person.as_bytes().to_vec()).collect()
+}
+
 /// What follows from an end: the requester is told, and whoever waited for it is judged again.
 pub(crate) fn ended(history: &mut History, now: Timestamp) -> Change {
     let id = history.state().dossier().id().to_string();
     history.find_under("waiting", Vec::new());
+    history.find_under(NOT_FOR, Vec::new());
     Change {
         jobs: vec![wish("mail_outcome", id.clone(), now), wish("wake", id, now)],
         request: Some(history.clone().into_change()),

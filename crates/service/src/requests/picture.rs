@@ -1,6 +1,6 @@
 //! A request as a reader sees it: its state, and what policy says of it at this moment.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use countersign_core::id::{Digest, PersonId, RequestId};
 use countersign_core::plan::Plan;
@@ -11,7 +11,7 @@ use countersign_core::verdict::Verdict;
 
 use crate::app::Service;
 use crate::caller::{Act, Caller};
-use crate::ports::store::{IndexTerm, Needs, Query, Row, Status};
+use crate::ports::store::{Needs, Query, Row, Status};
 use crate::record::{self, History};
 use crate::refusal::Refusal;
 use crate::requests::facts::World;
@@ -252,32 +252,11 @@ impl Service {
         if !words.is_empty() {
             words.push("vote:any".to_owned());
         }
-        let mut rows = Vec::new();
-        for word in words {
-            let terms: Vec<IndexTerm> =
-                query.terms.iter().cloned().chain([record::term("waiting", word)]).collect();
-            rows.extend(self.store.list(Query { terms, ..query.clone() }).await?);
+        if words.is_empty() {
+            return Ok(Vec::new());
         }
-        rows.sort_by_key(|row| (row.submitted_at, row.id));
-        rows.dedup_by_key(|row| row.id);
-        if !query.oldest_first {
-            rows.reverse();
-        }
-        let mut own = BTreeSet::new();
-        for row in &rows {
-            let needs = Needs { request: Some(row.id), ..Needs::default() };
-            let Some(record) = self.store.load(needs).await?.request else { continue };
-            let history = History::read(&record)?;
-            let dossier = history.state().dossier();
-            let voted = dossier.survey().is_some_and(|survey| {
-                dossier.votes().iter().any(|vote| vote.by == person && vote.covers(survey))
-            });
-            if voted || dossier.submitted().asking.persons.contains(&person) {
-                own.insert(row.id);
-            }
-        }
-        rows.retain(|row| !own.contains(&row.id));
-        rows.truncate(query.limit as usize);
-        Ok(rows)
+        let any = words.into_iter().map(|word| record::term("waiting", word)).collect();
+        let without = Some(record::term(judge::NOT_FOR, person.as_bytes()));
+        Ok(self.store.list(Query { any, without, ..query }).await?)
     }
 }

@@ -9,6 +9,7 @@ mod drift;
 mod fixture;
 mod forget;
 mod govern;
+mod inbox;
 mod life;
 mod portal;
 mod record;

@@ -63,10 +63,20 @@ pub(super) async fn a_job_to_be_tried_again_counts_its_tries(trial: &dyn Trial) 
         let job = claim_one(&*store).await;
         assert_eq!(job.attempts, attempts);
         let run_at = now(&*store).await.plus_ms(40);
-        commit(&*store, jobs(vec![JobChange::Again { id: job.id, fence: job.fence, run_at }])).await.unwrap();
+        commit(&*store, jobs(vec![JobChange::Again { id: job.id, fence: job.fence, run_at, counts: true }]))
+            .await
+            .unwrap();
         assert!(claim(&*store).await.is_empty());
         trial.wait(60).await;
     }
+    // Whoever only waited has not failed.
+    let job = claim_one(&*store).await;
+    assert_eq!(job.attempts, 3);
+    let run_at = now(&*store).await;
+    commit(&*store, jobs(vec![JobChange::Again { id: job.id, fence: job.fence, run_at, counts: false }]))
+        .await
+        .unwrap();
+    assert_eq!(claim_one(&*store).await.attempts, 0);
 }
 
 pub(super) async fn wishing_again_brings_the_time_forward_and_never_back(trial: &dyn Trial) {
@@ -111,7 +121,9 @@ pub(super) async fn a_job_wished_during_its_lease_and_to_be_tried_again_takes_th
         let job = claim_one(&*store).await;
         commit(&*store, jobs(vec![wish("a", now.plus_ms(wished))])).await.unwrap();
         let run_at = now.plus_ms(again);
-        commit(&*store, jobs(vec![JobChange::Again { id: job.id, fence: job.fence, run_at }])).await.unwrap();
+        commit(&*store, jobs(vec![JobChange::Again { id: job.id, fence: job.fence, run_at, counts: true }]))
+            .await
+            .unwrap();
         assert_eq!(store.next_job_at().await.unwrap(), Some(now.plus_ms(wanted)));
     }
 }
@@ -127,7 +139,7 @@ pub(super) async fn a_lease_that_ran_out_is_claimed_with_a_new_fence(trial: &dyn
     for change in [
         JobChange::Done { id: first.id, fence: first.fence },
         JobChange::Hold { id: first.id, fence: first.fence },
-        JobChange::Again { id: first.id, fence: first.fence, run_at: now(&*store).await },
+        JobChange::Again { id: first.id, fence: first.fence, run_at: now(&*store).await, counts: true },
     ] {
         assert!(matches!(commit(&*store, jobs(vec![change])).await, Err(StoreError::Fenced)));
     }

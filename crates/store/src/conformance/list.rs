@@ -58,8 +58,8 @@ pub(super) async fn every_list_shows_what_a_plain_filter_shows_page_by_page(tria
                         terms: terms.to_vec(),
                         expires_by,
                         oldest_first,
-                        after: None,
                         limit: 7,
+                        ..Query::default()
                     };
                     let third = terms.first().map(|term| term.value == b"yes");
                     let mut wanted: Vec<_> = rows
@@ -95,6 +95,35 @@ pub(super) async fn requests_are_found_under_all_their_terms(trial: &dyn Trial) 
         Query { terms: vec![term("third", "yes"), term("fifth", "no")], limit: 100, ..Query::default() };
     assert!(store.list(neither).await.unwrap().is_empty());
     assert!(store.list(Query { limit: 0, ..Query::default() }).await.unwrap().is_empty());
+}
+
+pub(super) async fn requests_are_found_under_one_of_some_terms_and_not_under_another(trial: &dyn Trial) {
+    let store = trial.store();
+    let mut rows = fill(&*store).await;
+    rows.sort_by_key(|row| (row.submitted_at, row.id));
+    let n = |row: &Row| (0..90).find(|n| id(*n) == row.id).unwrap();
+    let any = vec![term("third", "yes"), term("fifth", "yes"), term("fifth", "perhaps")];
+    type Picks = fn(u64) -> bool;
+    let questions: [(Query, Picks); 4] = [
+        (Query { any: any.clone(), ..Query::default() }, |n| n % 3 == 0 || n % 5 == 0),
+        (Query { any: any.clone(), terms: vec![term("third", "no")], ..Query::default() }, |n| {
+            n % 5 == 0 && n % 3 != 0
+        }),
+        (Query { any, without: Some(term("third", "yes")), ..Query::default() }, |n| {
+            n % 5 == 0 && n % 3 != 0
+        }),
+        (Query { without: Some(term("fifth", "yes")), ..Query::default() }, |n| n % 5 != 0),
+    ];
+    for (query, picks) in questions {
+        for oldest_first in [true, false] {
+            let query = Query { oldest_first, limit: 7, ..query.clone() };
+            let mut wanted: Vec<_> = rows.iter().filter(|row| picks(n(row))).cloned().collect();
+            if !oldest_first {
+                wanted.reverse();
+            }
+            assert_eq!(pages(&*store, &query).await, wanted, "{query:?}");
+        }
+    }
 }
 
 pub(super) async fn the_tally_counts_by_action_and_state(trial: &dyn Trial) {

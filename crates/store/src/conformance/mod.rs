@@ -93,6 +93,7 @@ cases! {
     list:
         every_list_shows_what_a_plain_filter_shows_page_by_page,
         requests_are_found_under_all_their_terms,
+        requests_are_found_under_one_of_some_terms_and_not_under_another,
         the_tally_counts_by_action_and_state,
         terms_are_counted_by_value_with_the_time_of_the_oldest;
     record:

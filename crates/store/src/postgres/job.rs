@@ -95,8 +95,8 @@ fn end(statement: &mut Statement, group: &[JobChange], careful: bool) -> Result<
         match change {
             JobChange::Wish(_) => {}
             JobChange::Done { id, fence } => done.push((*id, *fence)),
-            JobChange::Again { id, fence, run_at } => {
-                again.insert((*id, *fence), run_at.as_millis());
+            JobChange::Again { id, fence, run_at, counts } => {
+                again.insert((*id, *fence), (run_at.as_millis(), i64::from(*counts)));
             }
             JobChange::Hold { id, fence } => hold.push((*id, *fence)),
         }
@@ -127,14 +127,16 @@ fn end(statement: &mut Statement, group: &[JobChange], careful: bool) -> Result<
     if !again.is_empty() {
         let keys: Vec<_> = again.keys().copied().collect();
         let fences = fences(statement, &keys)?;
-        let times = statement.value(again.values().copied().collect::<Vec<i64>>());
+        let times = statement.value(again.values().map(|(run_at, _)| *run_at).collect::<Vec<i64>>());
+        let counts = statement.value(again.values().map(|(_, counts)| *counts).collect::<Vec<i64>>());
         // Wished again meanwhile: whichever comes first.
         statement.part(
             "again",
             &format!(
-                "update job j set lease_until = null, \
+                "update job j set lease_until = null, attempts = j.attempts * t.counts, \
                  run_at = case when j.generation = j.claimed then t.run_at else least(j.run_at, t.run_at) end \
-                 from {fences} join unnest({times}::bigint[]) with ordinality as t (run_at, n) on t.n = f.n \
+                 from {fences} join unnest({times}::bigint[], {counts}::bigint[]) with ordinality as t (run_at, counts, n) \
+                 on t.n = f.n \
                  where {HELD} returning 1"
             ),
         );

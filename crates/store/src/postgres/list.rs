@@ -3,7 +3,7 @@
 
 use std::cmp::Ordering;
 
-use countersign_service::ports::store::{Query, Row, Status};
+use countersign_service::ports::store::{IndexTerm, Query, Row, Status};
 use tokio_postgres::types::{ToSql, Type};
 
 use super::pool::Client;
@@ -20,6 +20,7 @@ pub(super) async fn list(client: &Client, query: &Query) -> Result<Vec<Row>, Fau
     let rows = client.query_typed(&question.sql, &values).await?;
     let mut found = rows.iter().map(row_of).collect::<Result<Vec<_>, _>>()?;
     found.sort_unstable_by(|one, other| order(query, one, other));
+    found.dedup_by_key(|row| row.id);
     found.truncate(query.limit as usize);
     Ok(found)
 }
@@ -57,8 +58,18 @@ impl Question {
 /// What is asked of the database: one part for each state when only an index by state helps, merged by whoever reads.
 pub(super) fn question(query: &Query) -> Question {
     let mut question = Question { sql: String::new(), values: Vec::new() };
-    if !query.terms.is_empty() {
-        question.sql = by_terms(&mut question, query);
+    if !query.any.is_empty() {
+        // One part for each term that leads, merged as well.
+        let parts: Vec<_> = query
+            .any
+            .iter()
+            .map(|lead| format!("({})", by_terms(&mut question, query, lead, &query.terms)))
+            .collect();
+        question.sql = parts.join(" union all ");
+        return question;
+    }
+    if let Some((lead, others)) = query.terms.split_first() {
+        question.sql = by_terms(&mut question, query, lead, others);
         return question;
     }
     if query.expires_by.is_some() {
@@ -73,7 +84,7 @@ pub(super) fn question(query: &Query) -> Question {
     let parts: Vec<_> = once
         .into_iter()
         .map(|status| {
-            let mut conditions = action(&mut question, query);
+            let mut conditions = narrow(&mut question, query);
             conditions.push(format!("r.status = '{}'", status.name()));
             format!("({})", end(&mut question, "request r", conditions, query, "r.submitted_at", "r.id"))
         })
@@ -82,23 +93,16 @@ pub(super) fn question(query: &Query) -> Question {
     question
 }
 
-/// The first term leads, as it comes in the order of the list. Each request is looked at by itself, with a limit that
+/// One term leads, as it comes in the order of the list. Each request is looked at by itself, with a limit that
 /// keeps the planner from making one heap of all that the term finds and sorting it: it guesses far too few.
-fn by_terms(question: &mut Question, query: &Query) -> String {
-    let mut terms = query.terms.iter();
-    let mut lead = Vec::new();
-    if let Some(term) = terms.next() {
-        let name = question.text(&term.name);
-        let value = question.bytes(term.value.clone());
-        lead.push(format!("t.name = {name} and t.value = {value}"));
-    }
+fn by_terms(question: &mut Question, query: &Query, lead: &IndexTerm, others: &[IndexTerm]) -> String {
+    let lead = vec![found(question, "t", lead)];
     let mut all = vec!["r.id = t.request".to_owned()];
-    for term in terms {
-        let name = question.text(&term.name);
-        let value = question.bytes(term.value.clone());
+    for term in others {
         all.push(format!(
-            "exists (select 1 from request_term o where o.name = {name} and o.value = {value} \
-             and o.submitted_at = t.submitted_at and o.request = t.request)"
+            "exists (select 1 from request_term o where {} \
+             and o.submitted_at = t.submitted_at and o.request = t.request)",
+            found(question, "o", term)
         ));
     }
     all.extend(conditions(question, query));
@@ -109,8 +113,14 @@ fn by_terms(question: &mut Question, query: &Query) -> String {
     end(question, &from, lead, query, "t.submitted_at", "t.request")
 }
 
+fn found(question: &mut Question, alias: &str, term: &IndexTerm) -> String {
+    let name = question.text(&term.name);
+    let value = question.bytes(term.value.clone());
+    format!("{alias}.name = {name} and {alias}.value = {value}")
+}
+
 fn conditions(question: &mut Question, query: &Query) -> Vec<String> {
-    let mut all = action(question, query);
+    let mut all = narrow(question, query);
     if !query.statuses.is_empty() {
         let names: Vec<_> = query.statuses.iter().map(|status| format!("'{}'", status.name())).collect();
         all.push(format!("r.status in ({})", names.join(", ")));
@@ -122,8 +132,19 @@ fn conditions(question: &mut Question, query: &Query) -> Vec<String> {
     all
 }
 
-fn action(question: &mut Question, query: &Query) -> Vec<String> {
-    query.action.iter().map(|action| format!("r.action = {}", question.text(action))).collect()
+fn narrow(question: &mut Question, query: &Query) -> Vec<String> {
+    let mut all = Vec::new();
+    if let Some(action) = &query.action {
+        all.push(format!("r.action = {}", question.text(action)));
+    }
+    if let Some(term) = &query.without {
+        all.push(format!(
+            "not exists (select 1 from request_term w where {} \
+             and w.submitted_at = r.submitted_at and w.request = r.id)",
+            found(question, "w", term)
+        ));
+    }
+    all
 }
 
 fn end(

@@ -113,6 +113,15 @@ async fn lists_come_from_an_index_in_their_order() {
             "inbox, next page",
             Query { oldest_first: true, after: Some((Timestamp::from_millis(900), id())), ..waiting() },
         ),
+        (
+            "inbox of one person",
+            Query {
+                any: vec![term("waiting", "vote/privacy"), term("waiting", "vote/data_owner")],
+                without: Some(term("not_for", "x")),
+                terms: Vec::new(),
+                ..waiting()
+            },
+        ),
         ("all", Query { limit: 50, ..Query::default() }),
         (
             "by status",

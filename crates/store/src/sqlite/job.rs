@@ -14,15 +14,15 @@ pub(super) fn change(batch: &Batch<'_>, change: &JobChange) -> Result<(), Fault>
     match change {
         JobChange::Wish(job) => wish(db, job),
         JobChange::Done { id, fence } => done(db, *id, *fence),
-        JobChange::Again { id, fence, run_at } => {
+        JobChange::Again { id, fence, run_at, counts } => {
             // Wished again meanwhile: whichever comes first.
             held(
                 db.prepare_cached(
-                    "update job set lease_until = null, \
+                    "update job set lease_until = null, attempts = attempts * ?4, \
                      run_at = case when generation = claimed then ?3 else min(run_at, ?3) end \
                      where id = ?1 and fence = ?2 and lease_until is not null",
                 )?
-                .execute(params![int(*id)?, int(*fence)?, run_at.as_millis()])?,
+                .execute(params![int(*id)?, int(*fence)?, run_at.as_millis(), counts])?,
             )
         }
         JobChange::Hold { id, fence } => {

@@ -3,7 +3,7 @@
 
 use std::cmp::Ordering;
 
-use countersign_service::ports::store::{Query, Row, Status};
+use countersign_service::ports::store::{IndexTerm, Query, Row, Status};
 use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
 
@@ -23,6 +23,7 @@ pub(super) fn list(db: &Connection, query: &Query) -> Result<Vec<Row>, Fault> {
     }
     if questions.len() > 1 {
         found.sort_unstable_by(|one, other| order(query, one, other));
+        found.dedup_by_key(|row| row.id);
         found.truncate(query.limit as usize);
     }
     Ok(found)
@@ -51,10 +52,14 @@ impl Question {
     }
 }
 
-/// What is asked of the database: one statement, or one for each state when only an index by state helps.
+/// What is asked of the database: one statement, or one for each state when only an index by state helps,
+/// or for each term of which one is enough.
 pub(super) fn questions(query: &Query) -> Vec<Question> {
-    if !query.terms.is_empty() {
-        return vec![by_terms(query)];
+    if !query.any.is_empty() {
+        return query.any.iter().map(|lead| by_terms(query, lead, &query.terms)).collect();
+    }
+    if let Some((lead, others)) = query.terms.split_first() {
+        return vec![by_terms(query, lead, others)];
     }
     if query.expires_by.is_some() {
         return vec![by_expiry(query)];
@@ -69,7 +74,7 @@ pub(super) fn questions(query: &Query) -> Vec<Question> {
 fn by_status(query: &Query, status: Status) -> Question {
     let index = if query.action.is_some() { "request_by_action" } else { "request_by_status" };
     let mut question = from(&format!("request r indexed by {index}"));
-    action(&mut question, query);
+    narrow(&mut question, query);
     let status = question.value(status.name().to_owned());
     question.and(&format!("r.status = {status}"));
     end(question, query, "r.submitted_at", "r.id")
@@ -81,23 +86,26 @@ fn by_expiry(query: &Query) -> Question {
     end(question, query, "r.submitted_at", "r.id")
 }
 
-fn by_terms(query: &Query) -> Question {
-    // `cross join` keeps this order: the first term leads, as it comes in the order of the list.
+fn by_terms(query: &Query, lead: &IndexTerm, others: &[IndexTerm]) -> Question {
+    // `cross join` keeps this order: one term leads, as it comes in the order of the list.
     let mut question = from("request_term t cross join request r on r.id = t.request");
-    for (place, term) in query.terms.iter().enumerate() {
-        let name = question.value(term.name.clone());
-        let value = question.value(term.value.clone());
-        if place == 0 {
-            question.and(&format!("t.name = {name} and t.value = {value}"));
-        } else {
-            question.and(&format!(
-                "exists (select 1 from request_term o where o.name = {name} and o.value = {value} \
-                 and o.submitted_at = t.submitted_at and o.request = t.request)"
-            ));
-        }
+    let lead = found(&mut question, "t", lead);
+    question.and(&lead);
+    for term in others {
+        let found = found(&mut question, "o", term);
+        question.and(&format!(
+            "exists (select 1 from request_term o where {found} \
+             and o.submitted_at = t.submitted_at and o.request = t.request)"
+        ));
     }
     conditions(&mut question, query);
     end(question, query, "t.submitted_at", "t.request")
+}
+
+fn found(question: &mut Question, alias: &str, term: &IndexTerm) -> String {
+    let name = question.value(term.name.clone());
+    let value = question.value(term.value.clone());
+    format!("{alias}.name = {name} and {alias}.value = {value}")
 }
 
 fn from(tables: &str) -> Question {
@@ -105,7 +113,7 @@ fn from(tables: &str) -> Question {
 }
 
 fn conditions(question: &mut Question, query: &Query) {
-    action(question, query);
+    narrow(question, query);
     if !query.statuses.is_empty() {
         let names: Vec<_> = query.statuses.iter().map(|s| question.value(s.name().to_owned())).collect();
         question.and(&format!("r.status in ({})", names.join(", ")));
@@ -116,10 +124,17 @@ fn conditions(question: &mut Question, query: &Query) {
     }
 }
 
-fn action(question: &mut Question, query: &Query) {
+fn narrow(question: &mut Question, query: &Query) {
     if let Some(action) = &query.action {
         let action = question.value(action.clone());
         question.and(&format!("r.action = {action}"));
+    }
+    if let Some(term) = &query.without {
+        let found = found(question, "w", term);
+        question.and(&format!(
+            "not exists (select 1 from request_term w where {found} \
+             and w.submitted_at = r.submitted_at and w.request = r.id)"
+        ));
     }
 }
 
