@@ -12,6 +12,7 @@ use crate::clock::Watch;
 use crate::jobs::end::Ends;
 use crate::jobs::forget;
 use crate::keys::Keys;
+use crate::known::Known;
 use crate::measure::Histogram;
 use crate::ports::chance::{self, Chance};
 use crate::ports::notifier::Notifier;
@@ -64,6 +65,7 @@ pub struct Service {
     pub(crate) verdicts: Histogram,
     pub(crate) signing: tokio::sync::Mutex<()>,
     pub(crate) ends: Ends,
+    pub(crate) known: Known,
     pub(crate) lease_ms: i64,
     active: RwLock<Option<Arc<Settings>>>,
 }
@@ -87,6 +89,7 @@ impl Service {
             verdicts: Histogram::default(),
             signing: tokio::sync::Mutex::default(),
             ends: Ends::default(),
+            known: Known::default(),
             lease_ms: LEASE_MS,
             active: RwLock::default(),
         }

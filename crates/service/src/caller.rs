@@ -191,7 +191,7 @@ impl Holder {
             Some(record) => record::read::<Token>(record)?.holder(&self.key, loaded.now),
             None => None,
         };
-        stands.filter(|holder| holder.roles == self.roles).map(|_| ()).ok_or(Refusal::Unauthenticated)
+        stands.filter(|holder| holder == self).map(|_| ()).ok_or(Refusal::Unauthenticated)
     }
 
     /// Whether one of the roles allows the act.

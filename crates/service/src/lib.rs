@@ -11,6 +11,7 @@ mod govern;
 pub mod hold;
 mod jobs;
 pub mod keys;
+mod known;
 mod ledger;
 mod measure;
 mod people;

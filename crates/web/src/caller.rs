@@ -29,6 +29,20 @@ impl FromRequestParts<App> for Lasting {
     }
 }
 
+/// A caller who comes to submit, and whose token is looked at once more where the request is taken in.
+pub(crate) struct Submitter(pub(crate) Caller);
+
+impl FromRequestParts<App> for Submitter {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        match bearer(&parts.headers) {
+            Some(token) => Ok(Self(app.service.submitter(token).await?)),
+            None => Caller::from_request_parts(parts, app).await.map(Self),
+        }
+    }
+}
+
 impl FromRequestParts<App> for Caller {
     type Rejection = Problem;
 

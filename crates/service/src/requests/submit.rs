@@ -58,8 +58,17 @@ impl Service {
     /// Takes a request in. It acts on nothing yet.
     pub async fn submit(&self, caller: &Caller, ask: Ask) -> Result<Receipt, Refusal> {
         let holder = caller.may(Act::Submit)?.clone();
-        let origin = origin(&holder, &ask);
-        self.take_in(Some(holder), origin, ask).await
+        match self.take_in(Some(holder.clone()), origin(&holder, &ask), ask.clone()).await {
+            Err(Refusal::Unauthenticated) => {
+                let Some(holder) = self.not_only_remembered(&holder).await? else {
+                    return Err(Refusal::Unauthenticated);
+                };
+                let caller = Caller::Token(holder.clone());
+                caller.may(Act::Submit)?;
+                self.take_in(Some(holder.clone()), origin(&holder, &ask), ask).await
+            }
+            taken => taken,
+        }
     }
 
     pub(crate) async fn take_in(

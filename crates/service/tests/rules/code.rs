@@ -140,11 +140,21 @@ async fn token_that_was_taken_back_is_refused_even_by_a_call_that_had_begun() {
     };
     let minted = house.service.mint_token(&admin, new).await.unwrap();
     let crawler = house.service.caller(&minted.secret).await.unwrap();
+    let remembered = house.service.submitter(&minted.secret).await.unwrap();
+    assert_eq!(remembered, crawler);
+    house.service.submit(&remembered, about("export", ANA)).await.unwrap();
     house.service.revoke_token(&admin, &minted.label).await.unwrap();
     // Who called was settled before; the transaction looks again.
     let refused = house.service.submit(&crawler, about("erase", ANA)).await;
     assert_eq!(refused.unwrap_err(), Refusal::Unauthenticated);
     assert_eq!(house.service.caller(&minted.secret).await.unwrap_err(), Refusal::Unauthenticated);
+    // A node that remembers the token does not rest on that.
+    let another = house.another();
+    another.submitter(house.secret("stan")).await.unwrap();
+    let remembered = another.submitter(house.secret("stan")).await.unwrap();
+    another.submit(&remembered, about("erase", ANA)).await.unwrap();
+    assert_eq!(house.service.submitter(&minted.secret).await.unwrap_err(), Refusal::Unauthenticated);
+    assert_eq!(house.service.submitter("cs_nothing").await.unwrap_err(), Refusal::Unauthenticated);
 }
 
 #[tokio::test]

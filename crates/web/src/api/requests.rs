@@ -26,6 +26,7 @@ use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::app::App;
+use crate::caller::Submitter;
 use crate::extract::{Asked, Sent, Unique};
 use crate::idempotency;
 use crate::problem::Problem;
@@ -118,7 +119,7 @@ pub(crate) enum Order {
         headers(("location" = String, description = "Where the request is."))))
 )]
 pub(super) async fn submit(
-    caller: Caller,
+    Submitter(caller): Submitter,
     State(app): State<App>,
     headers: HeaderMap,
     Sent(submission): Sent<Submission>,
