@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use countersign_service::ports::store::{Change, Job, JobChange, Needs, Store};
+use countersign_service::ports::store::{Becomes, Job, JobEnd, Store};
 use countersign_store::{PostgresOptions, PostgresStore};
 use countersign_testing::postgres::{Database, Server, Unavailable};
 
@@ -120,7 +120,11 @@ async fn work(nodes: &[Arc<PostgresStore>], end: End) {
             for _ in 0..EACH {
                 let jobs = store.claim(BATCH, LEASE_MS).await.unwrap();
                 assert_eq!(jobs.len(), BATCH as usize);
-                let ends = jobs.into_iter().map(|Job { id, fence, .. }| JobChange::Done { id, fence });
+                let ends = jobs.into_iter().map(|Job { id, fence, .. }| JobEnd {
+                    id,
+                    fence,
+                    becomes: Becomes::Done,
+                });
                 match end {
                     End::Together => finish(&store, ends.collect()).await,
                     End::Each => {
@@ -142,7 +146,6 @@ async fn work(nodes: &[Arc<PostgresStore>], end: End) {
     }
 }
 
-async fn finish(store: &PostgresStore, jobs: Vec<JobChange>) {
-    let decide = move |_: &_| Ok(Change { jobs: jobs.clone(), ..Change::default() });
-    store.act(Needs::default(), Box::new(decide)).await.unwrap();
+async fn finish(store: &PostgresStore, ends: Vec<JobEnd>) {
+    store.end(ends).await.unwrap();
 }

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use countersign_core::id::RequestId;
 use countersign_core::time::Timestamp;
 use countersign_service::ports::store::{
-    Committed, Decide, Job, Loaded, Needs, Query, Record, Row, Status, Store, StoreError,
+    Committed, Decide, Job, JobEnd, Loaded, Needs, Query, Record, Row, Status, Store, StoreError,
 };
 use tokio::runtime::Runtime;
 
@@ -88,6 +88,9 @@ impl Store for Wired {
     }
     async fn claim(&self, limit: u32, lease_ms: i64) -> Answer<Vec<Job>> {
         self.call(|store| async move { store.claim(limit, lease_ms).await }).await
+    }
+    async fn end(&self, ends: Vec<JobEnd>) -> Answer<()> {
+        self.call(|store| async move { store.end(ends).await }).await
     }
     async fn renew(&self, id: u64, fence: u64, lease_ms: i64) -> Answer<bool> {
         self.call(|store| async move { store.renew(id, fence, lease_ms).await }).await

@@ -8,10 +8,9 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::app::Service;
-use crate::jobs::end::{Becomes, End};
 use crate::jobs::{JobError, Worked, backoff_ms};
 use crate::ports::chance;
-use crate::ports::store::Job;
+use crate::ports::store::{Becomes, Job, JobEnd};
 use crate::refusal::Refusal;
 
 /// Jobs that run at once on this node.
@@ -84,18 +83,20 @@ impl Service {
         };
         let becomes = match outcome {
             Ok(Worked::Done) => Becomes::Done,
-            Ok(Worked::Later(ms)) => Becomes::Later(ms),
+            Ok(Worked::Later(ms)) => Becomes::Again { after_ms: ms, counts: false },
             Err(JobError::Retry(refusal)) => {
                 tracing::warn!(kind = job.kind, attempts = job.attempts, %refusal, "a job is tried again later");
-                Becomes::Again(backoff_ms(job.attempts, u32::from_be_bytes(chance::bytes(&*self.chance))))
+                let chance = u32::from_be_bytes(chance::bytes(&*self.chance));
+                Becomes::Again { after_ms: backoff_ms(job.attempts, chance), counts: true }
             }
             Err(JobError::GiveUp(refusal)) => {
                 tracing::error!(kind = job.kind, %refusal, "a job was given up");
                 Becomes::Done
             }
         };
-        if let Err(refusal) = self.end_job(End::of(&job, becomes)).await {
-            tracing::warn!(kind = job.kind, %refusal, "the end of a job was not recorded; it will be done again");
+        let end = JobEnd { id: job.id, fence: job.fence, becomes };
+        if let Err(error) = self.end_job(end).await {
+            tracing::warn!(kind = job.kind, %error, "the end of a job was not recorded; it will be done again");
         }
     }
 

@@ -321,29 +321,36 @@ pub struct Job {
     pub fence: u64,
 }
 
-/// What becomes of a claimed job. With a fence that is no longer the job's, the whole change fails with `Fenced`.
+/// The end of a claimed job's lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JobEnd {
+    /// Its number.
+    pub id: u64,
+    /// Its lease's token.
+    pub fence: u64,
+    /// What becomes of it.
+    pub becomes: Becomes,
+}
+
+/// What becomes of a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Becomes {
+    /// It is done. If it was wished again meanwhile, it stays.
+    Done,
+    /// To be tried again after so many milliseconds, or when it was wished again, if that is sooner.
+    Again {
+        /// How long from now, by the store's time.
+        after_ms: i64,
+        /// Whether this was a try; if not, they begin to count anew.
+        counts: bool,
+    },
+}
+
+/// What a change does to jobs. With a fence that is no longer the job's, the whole change fails with `Fenced`.
 #[derive(Clone, Debug)]
 pub enum JobChange {
     /// A new wish.
     Wish(NewJob),
-    /// It is done. If it was wished again meanwhile, it stays.
-    Done {
-        /// Its number.
-        id: u64,
-        /// Its lease's token.
-        fence: u64,
-    },
-    /// To be tried again, not before `run_at`.
-    Again {
-        /// Its number.
-        id: u64,
-        /// Its lease's token.
-        fence: u64,
-        /// When.
-        run_at: Timestamp,
-        /// Whether this was a try; if not, it begins to count anew.
-        counts: bool,
-    },
     /// Changes nothing; only fails if the lease is lost.
     Hold {
         /// Its number.
@@ -468,6 +475,12 @@ pub trait Store: Send + Sync {
 
     /// Claims jobs that are ready, oldest first, for `lease_ms`.
     async fn claim(&self, limit: u32, lease_ms: i64) -> Result<Vec<Job>, StoreError>;
+
+    /// Ends leases, all or none, in one transaction that looks at nothing else.
+    ///
+    /// # Errors
+    /// `Fenced` if one of them was lost.
+    async fn end(&self, ends: Vec<JobEnd>) -> Result<(), StoreError>;
 
     /// Extends a lease; `false` if it was lost.
     async fn renew(&self, id: u64, fence: u64, lease_ms: i64) -> Result<bool, StoreError>;

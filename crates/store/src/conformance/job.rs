@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use countersign_service::ports::store::{Change, Job, JobChange, Store, StoreError};
+use countersign_service::ports::store::{Becomes, Change, Job, JobChange, JobEnd, Store, StoreError};
 
 use super::Trial;
 use super::forms::{commit, jobs, now, wish};
@@ -19,8 +19,12 @@ async fn claim_one(store: &dyn Store) -> Job {
     claimed.remove(0)
 }
 
-fn done(job: &Job) -> Change {
-    jobs(vec![JobChange::Done { id: job.id, fence: job.fence }])
+async fn end(store: &dyn Store, job: &Job, becomes: Becomes) -> Result<(), StoreError> {
+    store.end(vec![JobEnd { id: job.id, fence: job.fence, becomes }]).await
+}
+
+async fn done(store: &dyn Store, job: &Job) -> Result<(), StoreError> {
+    end(store, job, Becomes::Done).await
 }
 
 pub(super) async fn a_wish_is_claimed_once_it_is_ready_and_not_before(trial: &dyn Trial) {
@@ -51,9 +55,34 @@ pub(super) async fn a_done_job_is_gone(trial: &dyn Trial) {
     let now = now(&*store).await;
     commit(&*store, jobs(vec![wish("a", now)])).await.unwrap();
     let job = claim_one(&*store).await;
-    commit(&*store, done(&job)).await.unwrap();
+    done(&*store, &job).await.unwrap();
     assert_eq!(store.next_job_at().await.unwrap(), None);
-    assert!(matches!(commit(&*store, done(&job)).await, Err(StoreError::Fenced)));
+    assert!(matches!(done(&*store, &job).await, Err(StoreError::Fenced)));
+}
+
+pub(super) async fn leases_end_all_together_or_none(trial: &dyn Trial) {
+    let store = trial.store();
+    let now = now(&*store).await;
+    commit(&*store, jobs(["a", "b", "c", "d"].map(|key| wish(key, now)).to_vec())).await.unwrap();
+    let mut claimed = claim(&*store).await;
+    let ended = |jobs: &[Job], becomes: Becomes| -> Vec<JobEnd> {
+        jobs.iter().map(|job| JobEnd { id: job.id, fence: job.fence, becomes }).collect()
+    };
+    store.end(Vec::new()).await.unwrap();
+    let mut wrong = ended(&claimed, Becomes::Done);
+    wrong[2].fence += 1;
+    assert!(matches!(store.end(wrong).await, Err(StoreError::Fenced)));
+    for job in &claimed {
+        assert!(store.renew(job.id, job.fence, LEASE).await.unwrap(), "all of them are still leased");
+    }
+    // One is wished again, one waits, two are done.
+    commit(&*store, jobs(vec![wish("a", now)])).await.unwrap();
+    let waits = claimed.pop().unwrap();
+    let mut ends = ended(&claimed, Becomes::Done);
+    ends.extend(ended(&[waits], Becomes::Again { after_ms: 0, counts: true }));
+    store.end(ends).await.unwrap();
+    let keys: Vec<String> = claim(&*store).await.into_iter().map(|job| job.key).collect();
+    assert_eq!(keys, ["a", "d"]);
 }
 
 pub(super) async fn a_job_to_be_tried_again_counts_its_tries(trial: &dyn Trial) {
@@ -62,20 +91,14 @@ pub(super) async fn a_job_to_be_tried_again_counts_its_tries(trial: &dyn Trial) 
     for attempts in 0..3 {
         let job = claim_one(&*store).await;
         assert_eq!(job.attempts, attempts);
-        let run_at = now(&*store).await.plus_ms(40);
-        commit(&*store, jobs(vec![JobChange::Again { id: job.id, fence: job.fence, run_at, counts: true }]))
-            .await
-            .unwrap();
+        end(&*store, &job, Becomes::Again { after_ms: 40, counts: true }).await.unwrap();
         assert!(claim(&*store).await.is_empty());
         trial.wait(60).await;
     }
     // Whoever only waited has not failed.
     let job = claim_one(&*store).await;
     assert_eq!(job.attempts, 3);
-    let run_at = now(&*store).await;
-    commit(&*store, jobs(vec![JobChange::Again { id: job.id, fence: job.fence, run_at, counts: false }]))
-        .await
-        .unwrap();
+    end(&*store, &job, Becomes::Again { after_ms: 0, counts: false }).await.unwrap();
     assert_eq!(claim_one(&*store).await.attempts, 0);
 }
 
@@ -88,7 +111,7 @@ pub(super) async fn wishing_again_brings_the_time_forward_and_never_back(trial: 
     assert_eq!(store.next_job_at().await.unwrap(), Some(now.plus_ms(5000)));
     commit(&*store, jobs(vec![wish("a", now)])).await.unwrap();
     let job = claim_one(&*store).await;
-    commit(&*store, done(&job)).await.unwrap();
+    done(&*store, &job).await.unwrap();
     assert_eq!(store.next_job_at().await.unwrap(), None, "it was one job all along");
 }
 
@@ -101,13 +124,13 @@ pub(super) async fn a_job_wished_during_its_lease_runs_once_more(trial: &dyn Tri
         commit(&*store, jobs(vec![wish("a", now.plus_ms(after))])).await.unwrap();
     }
     assert!(claim(&*store).await.is_empty());
-    commit(&*store, done(&job)).await.unwrap();
+    done(&*store, &job).await.unwrap();
     assert_eq!(store.next_job_at().await.unwrap(), Some(now.plus_ms(5000)), "at the time of the new wishes");
 
     commit(&*store, jobs(vec![wish("a", now)])).await.unwrap();
     let again = claim_one(&*store).await;
     assert_eq!((again.attempts, again.fence > job.fence), (0, true));
-    commit(&*store, done(&again)).await.unwrap();
+    done(&*store, &again).await.unwrap();
     assert_eq!(store.next_job_at().await.unwrap(), None);
 }
 
@@ -116,15 +139,15 @@ pub(super) async fn a_job_wished_during_its_lease_and_to_be_tried_again_takes_th
 ) {
     let store = trial.store();
     let now = now(&*store).await;
-    for (wished, again, wanted) in [(3000, 8000, 3000), (8000, 3000, 3000)] {
+    for (wished, after_ms) in [(300_000, 900_000), (900_000, 300_000)] {
         commit(&*store, jobs(vec![wish("a", now)])).await.unwrap();
         let job = claim_one(&*store).await;
         commit(&*store, jobs(vec![wish("a", now.plus_ms(wished))])).await.unwrap();
-        let run_at = now.plus_ms(again);
-        commit(&*store, jobs(vec![JobChange::Again { id: job.id, fence: job.fence, run_at, counts: true }]))
-            .await
-            .unwrap();
-        assert_eq!(store.next_job_at().await.unwrap(), Some(now.plus_ms(wanted)));
+        end(&*store, &job, Becomes::Again { after_ms, counts: true }).await.unwrap();
+        let waits = store.next_job_at().await.unwrap().unwrap().since_ms(now);
+        assert!((300_000..400_000).contains(&waits), "{waits}");
+        commit(&*store, jobs(vec![wish("a", now)])).await.unwrap();
+        done(&*store, &claim_one(&*store).await).await.unwrap();
     }
 }
 
@@ -136,13 +159,11 @@ pub(super) async fn a_lease_that_ran_out_is_claimed_with_a_new_fence(trial: &dyn
     let second = claim_one(&*store).await;
     assert_eq!((second.id, second.attempts), (first.id, 1));
     assert!(second.fence > first.fence);
-    for change in [
-        JobChange::Done { id: first.id, fence: first.fence },
-        JobChange::Hold { id: first.id, fence: first.fence },
-        JobChange::Again { id: first.id, fence: first.fence, run_at: now(&*store).await, counts: true },
-    ] {
-        assert!(matches!(commit(&*store, jobs(vec![change])).await, Err(StoreError::Fenced)));
+    for becomes in [Becomes::Done, Becomes::Again { after_ms: 0, counts: true }] {
+        assert!(matches!(end(&*store, &first, becomes).await, Err(StoreError::Fenced)));
     }
+    let hold = jobs(vec![JobChange::Hold { id: first.id, fence: first.fence }]);
+    assert!(matches!(commit(&*store, hold).await, Err(StoreError::Fenced)));
     assert!(!store.renew(first.id, first.fence, LEASE).await.unwrap());
     commit(&*store, jobs(vec![JobChange::Hold { id: second.id, fence: second.fence }])).await.unwrap();
 }
@@ -164,12 +185,12 @@ pub(super) async fn an_old_fence_never_fits_a_new_job(trial: &dyn Trial) {
     let store = trial.store();
     commit(&*store, jobs(vec![wish("a", now(&*store).await)])).await.unwrap();
     let old = claim_one(&*store).await;
-    commit(&*store, done(&old)).await.unwrap();
+    done(&*store, &old).await.unwrap();
     commit(&*store, jobs(vec![wish("a", now(&*store).await)])).await.unwrap();
     let new = claim_one(&*store).await;
     assert_ne!((old.id, old.fence), (new.id, new.fence));
-    assert!(matches!(commit(&*store, done(&old)).await, Err(StoreError::Fenced)));
-    commit(&*store, done(&new)).await.unwrap();
+    assert!(matches!(done(&*store, &old).await, Err(StoreError::Fenced)));
+    done(&*store, &new).await.unwrap();
 }
 
 pub(super) async fn a_renewed_lease_lasts_longer(trial: &dyn Trial) {
@@ -179,7 +200,7 @@ pub(super) async fn a_renewed_lease_lasts_longer(trial: &dyn Trial) {
     assert!(store.renew(job.id, job.fence, LEASE).await.unwrap());
     trial.wait(2100).await;
     assert!(claim(&*store).await.is_empty());
-    commit(&*store, done(&job)).await.unwrap();
+    done(&*store, &job).await.unwrap();
     assert!(!store.renew(job.id, job.fence, LEASE).await.unwrap());
 }
 
@@ -192,7 +213,7 @@ pub(super) async fn released_leases_are_ready_at_once(trial: &dyn Trial) {
     assert_eq!(store.release_leases().await.unwrap(), 2);
     assert_eq!(store.release_leases().await.unwrap(), 0);
     for job in &before {
-        assert!(matches!(commit(&*store, done(job)).await, Err(StoreError::Fenced)));
+        assert!(matches!(done(&*store, job).await, Err(StoreError::Fenced)));
     }
     let after = claim(&*store).await;
     assert_eq!(after.len(), 2, "also the one that was wished for later: its run was cut off");

@@ -111,6 +111,7 @@ cases! {
         a_wish_is_claimed_once_it_is_ready_and_not_before,
         the_oldest_ready_are_claimed_first_and_no_more_than_asked_for,
         a_done_job_is_gone,
+        leases_end_all_together_or_none,
         a_job_to_be_tried_again_counts_its_tries,
         wishing_again_brings_the_time_forward_and_never_back,
         a_job_wished_during_its_lease_runs_once_more,

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use countersign_service::ports::store::{Change, Committed, Decide, Find, Loaded, Needs, StoreError};
+use countersign_service::ports::store::{Change, Committed, Decide, Find, JobEnd, Loaded, Needs, StoreError};
 use futures::future::join;
 use tokio_postgres::error::SqlState;
 
@@ -26,13 +26,12 @@ pub(super) struct Done {
     pub(super) queued: bool,
 }
 
-/// Tries the transaction once. `tried` counts earlier tries.
+/// Tries the transaction once.
 pub(super) async fn once(
     pool: &Pool,
     clock: &StoreClock,
     needs: &Needs,
     decide: &mut Decide,
-    tried: u32,
 ) -> Result<Done, Fault> {
     let mut look = Look::new(needs, For::Acting)?;
     // Dropped in the middle, it is closed: the database then undoes what was not committed.
@@ -62,20 +61,14 @@ pub(super) async fn once(
             return undo(client, open, panicked.into()).await;
         }
     };
-    let writes = match writes(&change, needs, &loaded, tried > 0) {
+    let writes = match writes(&change, needs, &loaded) {
         Ok(writes) => writes,
         Err(fault) => return undo(client, open, fault).await,
     };
     let (changed, queued) = (!writes.is_empty(), queued(&change));
-    match (open, writes.len()) {
-        (false, 0) => client.release(),
-        (false, 1) => alone(client, writes).await?,
-        (false, _) => {
-            // Waited for: without it, each write would be a transaction of its own.
-            client.batch_execute(READ_COMMITTED).await?;
-            write(client, writes).await?;
-        }
-        (true, _) => write(client, writes).await?,
+    match open {
+        true => write(client, writes).await?,
+        false => blind(client, writes).await?,
     }
     Ok(Done { committed: Committed { at: loaded.now }, changed, queued })
 }
@@ -102,6 +95,28 @@ async fn undo<T>(client: Client, open: bool, why: Fault) -> Result<T, Fault> {
         client.release();
     }
     Err(why)
+}
+
+/// Tries once to end leases. `tried` counts earlier tries.
+pub(super) async fn end(pool: &Pool, clock: &StoreClock, ends: &[JobEnd], tried: u32) -> Result<(), Fault> {
+    let writes = job::ends(ends, clock.latest(), tried > 0)?;
+    blind(pool.get().await?, writes).await
+}
+
+/// Sends writes that need no open transaction before them.
+async fn blind(client: Client, writes: Vec<Statement>) -> Result<(), Fault> {
+    match writes.len() {
+        0 => {
+            client.release();
+            Ok(())
+        }
+        1 => alone(client, writes).await,
+        _ => {
+            // Waited for: without it, each write would be a transaction of its own.
+            client.batch_execute(READ_COMMITTED).await?;
+            write(client, writes).await
+        }
+    }
 }
 
 /// Sends one write that is a transaction by itself.
@@ -167,14 +182,14 @@ fn is_unknown(error: &tokio_postgres::Error) -> bool {
 }
 
 /// Everything that `change` writes, in the order in which it is sent; empty if it changes nothing.
-fn writes(change: &Change, needs: &Needs, loaded: &Loaded, careful: bool) -> Result<Vec<Statement>, Fault> {
+fn writes(change: &Change, needs: &Needs, loaded: &Loaded) -> Result<Vec<Statement>, Fault> {
     let mut writes = Vec::new();
     let locks = locks(change, needs, loaded);
     if !locks.is_empty() {
         writes.extend(lock::take(locks));
     }
     // Fences first: a worker that lost its lease finds out before anything else is said.
-    let mut jobs = job::changes(&change.jobs, careful)?;
+    let mut jobs = job::changes(&change.jobs)?;
     let mut main = jobs.pop().unwrap_or_default();
     writes.extend(jobs.into_iter().map(Statement::end));
 

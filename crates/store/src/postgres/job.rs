@@ -2,25 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use countersign_service::ports::store::{Job, JobChange, NewJob};
+use countersign_service::ports::store::{Becomes, Job, JobChange, JobEnd, NewJob};
 
 use super::statement::{Broken, Statement};
 use super::value::{get, int, small, uint};
 use crate::fault::Fault;
 
-/// The statements that these changes need, in their order. What ends leases is one, what wishes another: both may be
-/// about the same row. `careful` locks first what ends: then a fence that does not fit was truly lost.
-pub(super) fn changes(changes: &[JobChange], careful: bool) -> Result<Vec<Statement>, Fault> {
+/// The statements that these changes need, in their order.
+pub(super) fn changes(changes: &[JobChange]) -> Result<Vec<Statement>, Fault> {
     let mut statements = Vec::new();
     for group in changes.chunk_by(|one, other| is_wish(one) == is_wish(other)) {
         let mut statement = Statement::default();
         if is_wish(&group[0]) {
             wish(&mut statement, group);
         } else {
-            if careful {
-                statements.push(lock(group)?);
-            }
-            end(&mut statement, group, careful)?;
+            hold(&mut statement, group)?;
         }
         statements.push(statement);
     }
@@ -68,41 +64,50 @@ fn fences(statement: &mut Statement, of: &[(u64, u64)]) -> Result<String, Fault>
 
 const HELD: &str = "j.id = f.id and j.fence = f.fence and j.lease_until is not null";
 
-fn fence_of(change: &JobChange) -> Option<(u64, u64)> {
-    match change {
-        JobChange::Wish(_) => None,
-        JobChange::Done { id, fence }
-        | JobChange::Again { id, fence, .. }
-        | JobChange::Hold { id, fence } => Some((*id, *fence)),
-    }
+/// Holds leases until the commit.
+fn hold(statement: &mut Statement, group: &[JobChange]) -> Result<(), Fault> {
+    let mut held: Vec<_> = group
+        .iter()
+        .filter_map(|change| match change {
+            JobChange::Wish(_) => None,
+            JobChange::Hold { id, fence } => Some((*id, *fence)),
+        })
+        .collect();
+    held.sort_unstable();
+    held.dedup();
+    let fences = fences(statement, &held)?;
+    statement.part("held", &format!("select 1 from job j join {fences} on {HELD} for update of j"));
+    statement.guard("held", held.len(), Broken::Fenced);
+    Ok(())
 }
 
-/// Locks the jobs of a group, so that nobody wishes them again while they end.
-fn lock(group: &[JobChange]) -> Result<Statement, Fault> {
-    let ids = group.iter().filter_map(fence_of).map(|(id, _)| int(id)).collect::<Result<Vec<_>, _>>()?;
+/// Locks the jobs whose leases end, so that nobody wishes them again while they do.
+fn lock(ends: &[JobEnd]) -> Result<Statement, Fault> {
+    let ids = ends.iter().map(|end| int(end.id)).collect::<Result<Vec<_>, _>>()?;
     Ok(Statement::plain(
         "select id from job where id = any($1::bigint[]) order by id for update",
         vec![Box::new(ids)],
     ))
 }
 
-/// Ends leases, or holds them until the commit. A wish that arrives in the middle makes a fence look lost, as neither
-/// of the two cases of "done" sees it: without a lock before, that is a reason to try again with one.
-fn end(statement: &mut Statement, group: &[JobChange], careful: bool) -> Result<(), Fault> {
+/// Ends leases; now is not before `earliest`, in milliseconds. A wish that arrives in the middle makes a fence look lost,
+/// as neither of the two cases of "done" sees it: that is a reason to try again `careful`ly, with a lock before. Then a
+/// fence that does not fit was truly lost.
+pub(super) fn ends(ends: &[JobEnd], earliest: i64, careful: bool) -> Result<Vec<Statement>, Fault> {
     let broken = if careful { Broken::Fenced } else { Broken::Raced };
-    let (mut done, mut again, mut hold) = (Vec::new(), BTreeMap::new(), Vec::new());
-    for change in group {
-        match change {
-            JobChange::Wish(_) => {}
-            JobChange::Done { id, fence } => done.push((*id, *fence)),
-            JobChange::Again { id, fence, run_at, counts } => {
-                again.insert((*id, *fence), (run_at.as_millis(), i64::from(*counts)));
+    let (mut done, mut again) = (Vec::new(), BTreeMap::new());
+    for end in ends {
+        let key = (end.id, end.fence);
+        match end.becomes {
+            Becomes::Done => done.push(key),
+            Becomes::Again { after_ms, counts } => {
+                again.insert(key, (after_ms, i64::from(counts)));
             }
-            JobChange::Hold { id, fence } => hold.push((*id, *fence)),
         }
     }
+    let mut statement = Statement::default();
     if !done.is_empty() {
-        let fences = fences(statement, &done)?;
+        let fences = fences(&mut statement, &done)?;
         statement.part(
             "done",
             &format!(
@@ -126,29 +131,31 @@ fn end(statement: &mut Statement, group: &[JobChange], careful: bool) -> Result<
     }
     if !again.is_empty() {
         let keys: Vec<_> = again.keys().copied().collect();
-        let fences = fences(statement, &keys)?;
-        let times = statement.value(again.values().map(|(run_at, _)| *run_at).collect::<Vec<i64>>());
+        let fences = fences(&mut statement, &keys)?;
+        let waits = statement.value(again.values().map(|(after_ms, _)| *after_ms).collect::<Vec<i64>>());
         let counts = statement.value(again.values().map(|(_, counts)| *counts).collect::<Vec<i64>>());
+        let earliest = statement.value(earliest);
+        statement.part(
+            "waits",
+            &format!(
+                "select n, counts, after_ms + greatest({earliest}::bigint, \
+                   cast(floor(extract(epoch from statement_timestamp()) * 1000) as bigint)) as run_at \
+                 from unnest({waits}::bigint[], {counts}::bigint[]) with ordinality as t (after_ms, counts, n)"
+            ),
+        );
         // Wished again meanwhile: whichever comes first.
         statement.part(
             "again",
             &format!(
                 "update job j set lease_until = null, attempts = j.attempts * t.counts, \
                  run_at = case when j.generation = j.claimed then t.run_at else least(j.run_at, t.run_at) end \
-                 from {fences} join unnest({times}::bigint[], {counts}::bigint[]) with ordinality as t (run_at, counts, n) \
-                 on t.n = f.n \
-                 where {HELD} returning 1"
+                 from {fences} join waits t on t.n = f.n where {HELD} returning 1"
             ),
         );
         statement.guard("again", again.len(), broken);
     }
-    hold.retain(|held| !done.contains(held) && !again.contains_key(held));
-    if !hold.is_empty() {
-        let fences = fences(statement, &hold)?;
-        statement.part("held", &format!("select 1 from job j join {fences} on {HELD} for update of j"));
-        statement.guard("held", hold.len(), broken);
-    }
-    Ok(())
+    let locked = if careful { Some(lock(ends)?) } else { None };
+    Ok(locked.into_iter().chain([statement.end()]).collect())
 }
 
 /// Claims what is ready, oldest first: wishes whose time came, and leases that ran out. `$1` is the earliest that now

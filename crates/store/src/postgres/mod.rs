@@ -37,7 +37,7 @@ use async_trait::async_trait;
 use countersign_core::id::RequestId;
 use countersign_core::time::Timestamp;
 use countersign_service::ports::store::{
-    Committed, Decide, Job, Loaded, Needs, Query, Record, Row, Status, Store, StoreError,
+    Committed, Decide, Job, JobEnd, Loaded, Needs, Query, Record, Row, Status, Store, StoreError,
 };
 use futures::future::join3;
 use tokio::sync::watch;
@@ -169,7 +169,7 @@ impl Store for PostgresStore {
         self.writing()?;
         let mut tries = Tries::default();
         let done = loop {
-            let once = act::once(&self.pool, &self.clock, &needs, &mut decide, tries.before());
+            let once = act::once(&self.pool, &self.clock, &needs, &mut decide);
             let outcome = timeout(self.patience, once).await.unwrap_or(Err(Fault::Unknown));
             if let Some(done) = tries.settle(outcome).await? {
                 break done;
@@ -235,6 +235,23 @@ impl Store for PostgresStore {
         let values = || -> Vec<Value> { vec![Box::new(now), Box::new(i64::from(limit)), Box::new(lease_ms)] };
         let rows = self.once(|| Ok(Statement::plain(job::CLAIM, values()))).await?;
         Ok(job::claimed(&rows)?)
+    }
+
+    async fn end(&self, ends: Vec<JobEnd>) -> Result<(), StoreError> {
+        self.writing()?;
+        if ends.is_empty() {
+            return Ok(());
+        }
+        let mut tries = Tries::default();
+        loop {
+            let once = act::end(&self.pool, &self.clock, &ends, tries.before());
+            let outcome = timeout(self.patience, once).await.unwrap_or(Err(Fault::Unknown));
+            if tries.settle(outcome).await?.is_some() {
+                break;
+            }
+        }
+        self.sequencer.noticed();
+        Ok(())
     }
 
     async fn renew(&self, id: u64, fence: u64, lease_ms: i64) -> Result<bool, StoreError> {

@@ -1,5 +1,7 @@
-//! One write transaction with many commands in it, each in a savepoint of its own, so that one that fails takes
-//! nothing with it. What the whole batch appended to the ledger enters the tree at its end.
+//! One write transaction with many commands in it. One that fails takes nothing with it: before it wrote, there is
+//! nothing to take back; in the middle of its writes, which is rare, the whole batch is run again, each command in a
+//! savepoint of its own. Savepoints for all, always, cost a copy of every page that a command touches. What the whole
+//! batch appended to the ledger enters the tree at its end.
 
 use countersign_core::time::Timestamp;
 use countersign_ledger::Hash;
@@ -36,7 +38,8 @@ pub(super) struct Batch<'db> {
     now: Timestamp,
     size: u64,
     leaves: Vec<Hash>,
-    in_savepoint: bool,
+    careful: bool,
+    writing: bool,
 }
 
 /// Where a batch stood before a command, to go back to if it fails.
@@ -48,8 +51,9 @@ pub(super) struct Mark {
 }
 
 impl<'db> Batch<'db> {
-    /// A batch in the transaction that `db` is in, over a ledger of `size` entries.
-    pub(super) fn new(db: &'db Connection, now: Timestamp, marks: Marks, size: u64) -> Self {
+    /// A batch in the transaction that `db` is in, over a ledger of `size` entries; `careful` if each command is to have
+    /// a savepoint.
+    pub(super) fn new(db: &'db Connection, now: Timestamp, marks: Marks, size: u64, careful: bool) -> Self {
         Self {
             db,
             marks,
@@ -58,7 +62,8 @@ impl<'db> Batch<'db> {
             now,
             size,
             leaves: Vec::new(),
-            in_savepoint: false,
+            careful,
+            writing: false,
         }
     }
 
@@ -125,13 +130,17 @@ impl<'db> Batch<'db> {
         }
     }
 
-    /// Goes back to `mark` after a command that failed.
+    /// Goes back to `mark` after a command that failed; `false` if there is no way back but to run the batch again, with
+    /// care.
     ///
     /// # Errors
     /// When the transaction itself is gone: then nothing of the batch stands.
-    pub(super) fn undo(&mut self, mark: &Mark) -> Result<(), Fault> {
-        if self.in_savepoint {
-            self.in_savepoint = false;
+    pub(super) fn undo(&mut self, mark: &Mark) -> Result<bool, Fault> {
+        if self.writing {
+            self.writing = false;
+            if !self.careful {
+                return Ok(false);
+            }
             self.db.prepare_cached("rollback to command")?.execute([])?;
             self.db.prepare_cached("release command")?.execute([])?;
         }
@@ -142,20 +151,24 @@ impl<'db> Batch<'db> {
         self.destroyed = mark.destroyed;
         self.notable = mark.notable;
         self.leaves.truncate(mark.leaves);
-        Ok(())
+        Ok(true)
     }
 
     /// From here on until [`Batch::keep`], a failure takes everything back.
     pub(super) fn savepoint(&mut self) -> Result<(), Fault> {
-        self.db.prepare_cached("savepoint command")?.execute([])?;
-        self.in_savepoint = true;
+        if self.careful {
+            self.db.prepare_cached("savepoint command")?.execute([])?;
+        }
+        self.writing = true;
         Ok(())
     }
 
     /// What was written since [`Batch::savepoint`] stands, if the batch does.
     pub(super) fn keep(&mut self) -> Result<(), Fault> {
-        self.db.prepare_cached("release command")?.execute([])?;
-        self.in_savepoint = false;
+        if self.careful {
+            self.db.prepare_cached("release command")?.execute([])?;
+        }
+        self.writing = false;
         Ok(())
     }
 }

@@ -1,35 +1,45 @@
 //! The table `job`: wishes, and the leases under which they are carried out. It knows no worker.
 
 use countersign_core::time::Timestamp;
-use countersign_service::ports::store::{Job, JobChange, NewJob, StoreError};
+use countersign_service::ports::store::{Becomes, Job, JobChange, JobEnd, NewJob, StoreError};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
 use super::batch::Batch;
 use super::value::{int, uint};
 use crate::fault::Fault;
 
-/// Wishes, or ends a lease. A fence that is not the job's any more fails the whole change.
+/// Wishes, or holds a lease. A fence that is not the job's any more fails the whole change.
 pub(super) fn change(batch: &Batch<'_>, change: &JobChange) -> Result<(), Fault> {
     let db = batch.db;
     match change {
         JobChange::Wish(job) => wish(db, job),
-        JobChange::Done { id, fence } => done(db, *id, *fence),
-        JobChange::Again { id, fence, run_at, counts } => {
-            // Wished again meanwhile: whichever comes first.
-            held(
-                db.prepare_cached(
-                    "update job set lease_until = null, attempts = attempts * ?4, \
-                     run_at = case when generation = claimed then ?3 else min(run_at, ?3) end \
-                     where id = ?1 and fence = ?2 and lease_until is not null",
-                )?
-                .execute(params![int(*id)?, int(*fence)?, run_at.as_millis(), counts])?,
-            )
-        }
         JobChange::Hold { id, fence } => {
             let mut find = db.prepare_cached(
                 "select 1 from job where id = ?1 and fence = ?2 and lease_until is not null",
             )?;
             held(usize::from(find.exists(params![int(*id)?, int(*fence)?])?))
+        }
+    }
+}
+
+/// Ends a lease.
+pub(super) fn end(batch: &Batch<'_>, end: &JobEnd) -> Result<(), Fault> {
+    let (id, fence) = (end.id, end.fence);
+    match end.becomes {
+        Becomes::Done => done(batch.db, id, fence),
+        Becomes::Again { after_ms, counts } => {
+            // Wished again meanwhile: whichever comes first.
+            let run_at = batch.now().plus_ms(after_ms).as_millis();
+            held(
+                batch
+                    .db
+                    .prepare_cached(
+                        "update job set lease_until = null, attempts = attempts * ?4, \
+                         run_at = case when generation = claimed then ?3 else min(run_at, ?3) end \
+                         where id = ?1 and fence = ?2 and lease_until is not null",
+                    )?
+                    .execute(params![int(id)?, int(fence)?, run_at, counts])?,
+            )
         }
     }
 }

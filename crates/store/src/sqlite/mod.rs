@@ -26,7 +26,7 @@ use async_trait::async_trait;
 use countersign_core::id::RequestId;
 use countersign_core::time::Timestamp;
 use countersign_service::ports::store::{
-    Committed, Decide, Job, Loaded, Needs, Query, Record, Row, Status, Store, StoreError,
+    Committed, Decide, Job, JobEnd, Loaded, Needs, Query, Record, Row, Status, Store, StoreError,
 };
 use tokio::sync::watch;
 
@@ -154,6 +154,16 @@ impl Store for SqliteStore {
                 let jobs = job::claim(batch, limit, lease_ms)?;
                 batch.keep()?;
                 Ok(jobs)
+            })
+            .await
+    }
+
+    async fn end(&self, ends: Vec<JobEnd>) -> Result<(), StoreError> {
+        self.writer()?
+            .ask(move |batch| {
+                batch.savepoint()?;
+                ends.iter().try_for_each(|end| job::end(batch, end))?;
+                batch.keep()
             })
             .await
     }

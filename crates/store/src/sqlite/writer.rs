@@ -172,25 +172,33 @@ impl Thread {
 
     /// Runs all commands in one transaction. On an error nothing of them stands.
     fn batch(&mut self, commands: &mut [Box<dyn Command>]) -> Result<(), Fault> {
+        match self.transaction(commands, false)? {
+            true => Ok(()),
+            false => self.transaction(commands, true).map(drop),
+        }
+    }
+
+    /// `false` if one of them failed in the middle of its writes, so that all were taken back.
+    fn transaction(&mut self, commands: &mut [Box<dyn Command>], careful: bool) -> Result<bool, Fault> {
         self.db.prepare_cached("begin immediate")?.execute([])?;
-        let outcome = self.within(commands);
-        if outcome.is_err() && !self.db.is_autocommit() {
+        let outcome = self.within(commands, careful);
+        if !matches!(outcome, Ok(true)) && !self.db.is_autocommit() {
             self.db.prepare_cached("rollback")?.execute([])?;
         }
         outcome
     }
 
-    fn within(&mut self, commands: &mut [Box<dyn Command>]) -> Result<(), Fault> {
+    fn within(&mut self, commands: &mut [Box<dyn Command>], careful: bool) -> Result<bool, Fault> {
         // Taken out: whatever fails from here on leaves none, and the next batch reads it from the database.
         let State { mut edge, marks } = match self.state.take() {
             Some(state) => state,
             None => State { edge: log::edge(&self.db)?, marks: Marks::read(&self.db)? },
         };
-        let mut batch = Batch::new(&self.db, self.clock.now(), marks, edge.size());
+        let mut batch = Batch::new(&self.db, self.clock.now(), marks, edge.size(), careful);
         for command in commands {
             let mark = batch.mark();
-            if !command.run(&mut batch) {
-                batch.undo(&mark)?;
+            if !command.run(&mut batch) && !batch.undo(&mark)? {
+                return Ok(false);
             }
         }
         if !batch.leaves().is_empty() {
@@ -208,7 +216,7 @@ impl Thread {
         if notable {
             self.changes.send_replace(size);
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Moves the write-ahead log into the database and cuts it to nothing, so that bytes that were destroyed do

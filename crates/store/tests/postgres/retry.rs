@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use countersign_core::time::Timestamp;
-use countersign_service::ports::store::{Change, JobChange, Needs, NewJob, Status, Store, StoreError};
+use countersign_service::ports::store::{
+    Becomes, Change, JobChange, JobEnd, Needs, NewJob, Status, Store, StoreError,
+};
 use countersign_testing::postgres::{Database, database_or_skip};
 
 use crate::work::{commit, entry, ledger, node, submitted};
@@ -93,8 +95,7 @@ async fn jobs_are_claimed_and_ended_although_something_was_in_the_way() {
     let [job] = &claimed[..] else { panic!("{claimed:?}") };
     trouble(&database, "job", "40001", 2, false);
     assert!(store.renew(job.id, job.fence, 60_000).await.unwrap());
-    let done = JobChange::Done { id: job.id, fence: job.fence };
-    let done = Change { jobs: vec![done], ..Change::default() };
-    store.act(Needs::default(), Box::new(move |_| Ok(done.clone()))).await.unwrap();
+    trouble(&database, "job", "40001", 2, false);
+    store.end(vec![JobEnd { id: job.id, fence: job.fence, becomes: Becomes::Done }]).await.unwrap();
     assert_eq!(database.run("select count(*) from job").unwrap(), "0");
 }

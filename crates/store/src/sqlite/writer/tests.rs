@@ -87,6 +87,23 @@ async fn a_commit_that_fails_is_everybodys_error_and_the_next_batch_goes_on() {
 }
 
 #[tokio::test]
+async fn a_command_that_fails_in_the_middle_of_its_writes_takes_nothing_with_it() {
+    let fresh = Fresh::new("");
+    let go = fresh.held_back().await;
+    let half = fresh.writer.ask(|batch| {
+        batch.savepoint()?;
+        batch.append(&[7])?;
+        Err::<u64, Fault>(StoreError::Conflict.into())
+    });
+    let (one, broken, other, ()) =
+        tokio::join!(fresh.entries(vec![1]), half, fresh.entries(vec![2]), async { drop(go) });
+    assert!(matches!(broken, Err(StoreError::Conflict)), "{broken:?}");
+    assert_eq!((one.unwrap(), other.unwrap()), (0, 1));
+    assert_eq!(fresh.size(), 2);
+    assert_eq!(fresh.entries(vec![3]).await.unwrap(), 2);
+}
+
+#[tokio::test]
 async fn a_full_disk_is_an_error_and_nothing_is_half_stored() {
     let fresh = Fresh::new("pragma max_page_count = 80");
     let mut stored = 0;
