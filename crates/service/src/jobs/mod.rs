@@ -4,6 +4,7 @@ mod call;
 mod erase;
 mod expire;
 pub(crate) mod forget;
+mod glass;
 mod halt;
 pub(crate) mod hand_over;
 mod mail;
