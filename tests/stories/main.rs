@@ -11,3 +11,4 @@ mod kill;
 mod node;
 mod pause;
 mod planted;
+mod succession;

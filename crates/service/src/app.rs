@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, RwLock};
 
 use countersign_core::id::{PersonId, RequestId};
 use countersign_core::time::Timestamp;
-use countersign_ledger::SigningKey;
+use countersign_ledger::{SigningKey, VerifierKey};
 
 use crate::clock::Watch;
 use crate::jobs::forget;
@@ -63,6 +63,7 @@ pub struct Service {
     pub(crate) verdicts: Histogram,
     pub(crate) signing: tokio::sync::Mutex<()>,
     pub(crate) lease_ms: i64,
+    pub(crate) ledger_before: Vec<VerifierKey>,
     active: RwLock<Option<Arc<Settings>>>,
 }
 
@@ -85,6 +86,7 @@ impl Service {
             verdicts: Histogram::default(),
             signing: tokio::sync::Mutex::default(),
             lease_ms: LEASE_MS,
+            ledger_before: Vec::new(),
             active: RwLock::default(),
         }
     }
@@ -93,6 +95,12 @@ impl Service {
     #[must_use]
     pub fn with_lease_ms(self, lease_ms: i64) -> Self {
         Self { lease_ms, ..self }
+    }
+
+    /// The same, knowing the keys that signed for the ledger before its own did.
+    #[must_use]
+    pub fn with_ledger_before(self, ledger_before: Vec<VerifierKey>) -> Self {
+        Self { ledger_before, ..self }
     }
 
     /// The store, for doors that serve tiles and checkpoints as they are.

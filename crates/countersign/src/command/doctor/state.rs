@@ -36,7 +36,7 @@ pub(super) async fn looks(store: &dyn Store, config: &Config) -> Vec<Look> {
 
 async fn ledger(store: &dyn Store, config: &Config) -> anyhow::Result<Found> {
     const AGAIN: &str = "stop the server, and put a copy back with `countersign restore`";
-    let key = keys::verifier(&config.keys.directory)?;
+    let keys = keys::verifiers(&config.keys.directory)?;
     let (size, root) = store.head().await?;
     let mut tiles: BTreeMap<(u8, u64), Vec<u8>> = BTreeMap::new();
     for tile in edge_of(size) {
@@ -48,7 +48,7 @@ async fn ledger(store: &dyn Store, config: &Config) -> anyhow::Result<Found> {
     let Some((_, note)) = store.checkpoint(None).await? else {
         return Ok(Found::Attend("no checkpoint was signed yet: start the server once".to_owned()));
     };
-    let signed = Checkpoint::open(&note, std::slice::from_ref(&key)).context("the newest checkpoint")?;
+    let signed = Checkpoint::open(&note, &keys).context("the newest checkpoint")?;
     ensure!(signed.size <= size, "the newest checkpoint was signed over entries that are not there: {AGAIN}");
     if signed.size > 0 {
         tiles.clear();
