@@ -11,4 +11,5 @@ mod kill;
 mod node;
 mod pause;
 mod planted;
+mod schema;
 mod succession;
