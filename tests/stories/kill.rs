@@ -12,8 +12,13 @@ use rusqlite::Connection;
 
 use crate::node::Node;
 
-const ROUNDS: u32 = 30;
+/// Rounds of a usual test, and of a long one.
+const ROUNDS: [u32; 2] = [30, 1_000];
+/// A long one ends after this, however many rounds it came to.
+const LONGEST: Duration = Duration::from_secs(3 * 3600);
 const WORKERS: usize = 6;
+/// The shortest life of a server that is to see something approved.
+const FIRST: Duration = Duration::from_millis(100);
 /// The longest life of a server in a round.
 const LIFE_MS: u64 = 900;
 
@@ -30,14 +35,25 @@ fn kill_at_random_moments_loses_nothing_and_does_nothing_twice() {
     let seed = std::env::var("COUNTERSIGN_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(2026);
     println!("seed {seed}: set COUNTERSIGN_SEED to repeat it");
     let mut chance = Chance(seed);
-    let mut node = Node::begin(4_000);
+    let long = std::env::var_os("COUNTERSIGN_LONG").is_some();
+    let rounds = ROUNDS[usize::from(long)];
+    let mut node = Node::begin(if long { 60_000 } else { 4_000 });
     count_erasures(&node);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let acknowledged = Arc::new(Mutex::new(Acknowledged::default()));
     let next_customer = Arc::new(AtomicI64::new(100));
-    for round in 0..ROUNDS {
+    let mut held = Vec::new();
+    let (began, mut killed) = (Instant::now(), 0);
+    for round in 0..rounds {
+        if began.elapsed() > LONGEST {
+            break;
+        }
+        killed += 1;
         node.start();
-        let life = Duration::from_millis(100 + chance.below(LIFE_MS));
+        // Half of the rounds are killed at a moment that nothing but chance picks, from the first breath on.
+        let random = round % 2 == 0;
+        let life = Duration::from_micros(chance.below(LIFE_MS * 1_000))
+            + if random { Duration::ZERO } else { FIRST };
         let workers: Vec<_> = (0..WORKERS)
             .map(|_| {
                 let work = Work {
@@ -52,7 +68,7 @@ fn kill_at_random_moments_loses_nothing_and_does_nothing_twice() {
             .collect();
         std::thread::sleep(life);
         // On a slow machine some rounds last until something was approved, so that every run has seen work.
-        if round % 2 == 1 {
+        if !random {
             let approved = || acknowledged.lock().unwrap().approved.len();
             let (before, end) = (approved(), Instant::now() + Duration::from_secs(20));
             while approved() < before + 2 && Instant::now() < end {
@@ -63,8 +79,14 @@ fn kill_at_random_moments_loses_nothing_and_does_nothing_twice() {
         for worker in workers {
             runtime.block_on(worker).unwrap();
         }
-        if round % 10 == 9 {
-            verify(&node, &format!("export-{round}"));
+        if round % 10 == 9 || round + 1 == rounds {
+            let export = format!("export-{round}");
+            verify(&node, &export);
+            held.push(export);
+            // What is whole need not be kept; a thousand exports would fill the disk.
+            if held.len() > 3 {
+                std::fs::remove_dir_all(node.folder().join(held.remove(0))).unwrap();
+            }
         }
     }
     node.start();
@@ -74,12 +96,13 @@ fn kill_at_random_moments_loses_nothing_and_does_nothing_twice() {
     runtime.block_on(nothing_is_lost(&operator, &acknowledged));
     let completed = runtime.block_on(completed(&operator));
     println!(
-        "{} submitted, {} approved, {} completed",
+        "{killed} kills: {} submitted, {} approved, {} completed",
         acknowledged.submitted.len(),
         acknowledged.approved.len(),
         completed.len()
     );
-    assert!(completed.len() >= ROUNDS as usize, "too little happened to show anything");
+    // Every second round saw two approved.
+    assert!(completed.len() >= killed as usize / 2, "too little happened to show anything");
     nothing_happened_twice(&node, &acknowledged, &completed);
     verify(&node, "export-end");
     node.kill();

@@ -1,10 +1,15 @@
 //! Stories on the real binary: real processes, real databases, the real API. One binary for all of them.
 #![allow(clippy::unwrap_used)]
 
+mod asked;
 mod backup;
 mod doctor;
+mod glass;
 mod kept_store;
 mod keys;
 mod kill;
 mod node;
+mod pause;
 mod planted;
+mod schema;
+mod succession;

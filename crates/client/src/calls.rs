@@ -67,6 +67,7 @@ impl Client {
             ("status", &query.status),
             ("action", &query.action),
             ("waiting_for", &query.waiting_for),
+            ("glass", &query.glass),
             ("subject", &query.subject),
             ("cursor", &query.cursor),
             ("limit", &limit),
@@ -116,6 +117,34 @@ impl Client {
             }
             None => self.call(Method::POST, &path, Body::Json(&json!({})), None).await,
         }
+    }
+
+    /// Breaks the glass of a waiting request.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn break_glass(&self, id: &str, reason: &str) -> Result<Request, Error> {
+        let path = format!("v1/requests/{}/break-glass", part(id));
+        self.call(Method::POST, &path, Body::Json(&json!({ "reason": reason })), None).await
+    }
+
+    /// Reviews a glass that somebody else broke.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn review_glass(
+        &self,
+        id: &str,
+        seat: &str,
+        justified: bool,
+        text: Option<&str>,
+    ) -> Result<Request, Error> {
+        let mut review = json!({ "seat": seat, "justified": justified });
+        if let Some(text) = text {
+            review["text"] = text.into();
+        }
+        let path = format!("v1/requests/{}/review", part(id));
+        self.call(Method::POST, &path, Body::Json(&review), None).await
     }
 
     /// Says who of several matching people is meant, by identities that tell them apart.
@@ -212,6 +241,14 @@ impl Client {
     /// See [`Error`].
     pub async fn limits(&self) -> Result<Vec<Limit>, Error> {
         self.call(Method::GET, "v1/limits", NOTHING, None).await
+    }
+
+    /// Lets a paused action go on.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn resume(&self, action: &str) -> Result<Limit, Error> {
+        self.call(Method::POST, &format!("v1/limits/{}/resume", part(action)), NOTHING, None).await
     }
 
     /// Whether the clock is believed.

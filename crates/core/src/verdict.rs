@@ -21,6 +21,8 @@ pub enum Missing {
     Capacity { action: String, below: i64, now: i64 },
     /// Room among those of `action` that started today: fewer than `below`, and `now` did.
     Today { action: String, below: i64, now: i64 },
+    /// `action` failed too often and is paused since then; a person must say that it may go on.
+    Paused { action: String, since: Timestamp },
     /// Other requests on the same subject go first.
     Conflict { count: i64 },
     /// The sources have not been looked at, or too long ago.

@@ -39,9 +39,15 @@ enum Command {
     Inbox(command::inbox::Inbox),
     /// Approve or deny a request
     Vote(command::vote::Vote),
+    /// Break the glass in an emergency, and review what others broke
+    #[command(subcommand)]
+    Glass(command::glass::Glass),
     /// Keep a subject's data from erasure, or stop keeping it
     #[command(subcommand)]
     LegalHold(command::legal_hold::LegalHold),
+    /// Show how full each action is, or resume one that paused after repeated failures
+    #[command(subcommand)]
+    Limit(command::limit::Limit),
     /// Show whether the clock is believed, or say that it is right
     #[command(subcommand)]
     Clock(command::clock::Clock),
@@ -101,7 +107,9 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Request(it) => it.run(&context),
         Command::Inbox(it) => it.run(&context),
         Command::Vote(it) => it.run(&context),
+        Command::Glass(it) => it.run(&context),
         Command::LegalHold(it) => it.run(&context),
+        Command::Limit(it) => it.run(&context),
         Command::Clock(it) => it.run(&context),
         Command::Token(it) => it.run(&context),
         Command::Policy(it) => it.run(&context),

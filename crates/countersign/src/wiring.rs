@@ -62,7 +62,8 @@ pub(crate) fn over(config: &Config, store: Arc<dyn Store>) -> anyhow::Result<Arc
         ledger: loaded.ledger,
         scratch,
     };
-    Ok(Arc::new(Service::new(parts).with_lease_ms(config.work.lease_ms)))
+    let service = Service::new(parts).with_lease_ms(config.work.lease_ms);
+    Ok(Arc::new(service.with_ledger_before(loaded.ledger_before)))
 }
 
 fn notifier(mail: &Mail) -> anyhow::Result<Arc<dyn Notifier>> {

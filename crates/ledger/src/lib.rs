@@ -16,6 +16,7 @@ mod note;
 mod proof;
 mod proof_file;
 mod prove;
+mod succession;
 mod text;
 mod tile;
 mod tree;
@@ -29,6 +30,7 @@ pub use note::{MAX_NOTE_BYTES, MAX_SIGNATURES, NoteError, OpenedNote, open_note,
 pub use proof::{Refuted, check_consistency, check_inclusion};
 pub use proof_file::{BadProofFile, ProofFile, ProofRefused};
 pub use prove::{ProofError, consistency, consistency_tiles, inclusion, inclusion_tiles};
+pub use succession::{BadSuccession, succeed, succession_entry, succession_in, successor};
 pub use tile::{Bundle, TILE_WIDTH, Tile, TileSource, bundles_of, edge_of, tiles_of};
 pub use tree::{BrokenEdge, ChangedTile, Edge};
 pub use verify::{Finding, LogSource, MAX_FINDINGS, Report, Watch, verify};

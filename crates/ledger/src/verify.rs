@@ -13,7 +13,8 @@ use crate::checkpoint::{CHECKPOINT_PATH, Checkpoint, CheckpointError, checkpoint
 use crate::entry::{BadBundle, Entries, MAX_ENTRY_BYTES};
 use crate::hash::HASH_BYTES;
 use crate::key::VerifierKey;
-use crate::note::MAX_NOTE_BYTES;
+use crate::note::{MAX_NOTE_BYTES, NoteError};
+use crate::succession::{succession_in, successor};
 use crate::tile::{Bundle, TILE_WIDTH, Tile, bundles_of};
 use crate::tree::Edge;
 pub use finding::{Finding, MAX_FINDINGS, Report};
@@ -82,27 +83,43 @@ pub fn verify<S: LogSource>(
         report.add(Finding::Missing { path: CHECKPOINT_PATH.into() });
         return Ok(report);
     }
-    let head = match Checkpoint::open(&file, keys) {
+    // A successor's, maybe: whether that is so stands in the entries, and is settled after them.
+    let unproved = |why| match why {
+        CheckpointError::Note(NoteError::NoKnownKey) => Checkpoint::unproved(&file).ok_or(why),
+        why => Err(why),
+    };
+    let head = match Checkpoint::open(&file, keys).or_else(unproved) {
         Ok(head) => head,
         Err(why) => {
             report.add(Finding::Checkpoint { path: CHECKPOINT_PATH.into(), why });
             return Ok(report);
         }
     };
+    let note = file.clone();
     report.head = Some(head.clone());
     let mut listing = Listing::of_tree(head.size);
     source.list(&mut |path| listing.take(path))?;
     listing.close(&mut report);
-    let mut audit =
-        Audit { source, keys, head, report, listing, next_older: 0, fits: None, file, trouble: None };
+    let mut audit = Audit {
+        source,
+        force: keys.to_vec(),
+        head,
+        report,
+        listing,
+        next_older: 0,
+        fits: None,
+        file,
+        trouble: None,
+    };
     audit.run(watch)?;
-    Ok(audit.report)
+    Ok(audit.settled(&note))
 }
 
 /// One verification under way.
 struct Audit<'a, S: LogSource> {
     source: &'a mut S,
-    keys: &'a [VerifierKey],
+    /// The keys in force after the entries read so far: those that the reader trusts, then each successor alone.
+    force: Vec<VerifierKey>,
     head: Checkpoint,
     report: Report,
     listing: Listing,
@@ -151,6 +168,30 @@ impl<S: LogSource> Audit<'_, S> {
         Ok(())
     }
 
+    /// The report, once the newest checkpoint is known to be signed by the key that was in force over it.
+    fn settled(mut self, note: &[u8]) -> Report {
+        if let Err(why) = Checkpoint::open(note, &self.force) {
+            if self.report.successors.is_empty() {
+                // Nobody whom the reader trusts ever spoke: what was compared with what says nothing.
+                self.report = Report::new();
+            }
+            self.report.head = None;
+            self.report.add(Finding::Checkpoint { path: CHECKPOINT_PATH.into(), why });
+        }
+        self.report
+    }
+
+    /// From the next entry on another key signs, if the key in force says so.
+    fn succession(&mut self, index: u64, note: &str) {
+        match successor(note, &self.force) {
+            Ok(key) => {
+                self.report.successors.push((index, key.clone()));
+                self.force = vec![key];
+            }
+            Err(why) => self.report.add(Finding::Succession { entry: index, why }),
+        }
+    }
+
     /// Adds the entries of a bundle to the tree. `false` when the bundle is not what it should be.
     fn entries(
         &mut self,
@@ -167,6 +208,9 @@ impl<S: LogSource> Audit<'_, S> {
                 None => return Ok(self.bad_bundle(bundle, edge, BadBundle::TooFew)),
             };
             watch.entry(edge.size(), entry.bytes());
+            if let Some(note) = succession_in(entry.bytes()) {
+                self.succession(edge.size(), &note);
+            }
             edge.append(entry.leaf_hash(), |tile, bytes| {
                 if self.trouble.is_none() {
                     self.trouble = self.tiles(tile, bytes).err();
@@ -253,7 +297,7 @@ impl<S: LogSource> Audit<'_, S> {
             self.report.add(Finding::Missing { path });
             return Ok(());
         }
-        let older = match Checkpoint::open(&self.file, self.keys) {
+        let older = match Checkpoint::open(&self.file, &self.force) {
             Ok(older) => older,
             Err(why) => {
                 self.report.add(Finding::Checkpoint { path, why });

@@ -60,6 +60,15 @@ pub fn render(about: &About, language: &str) -> Text {
                 words.request(*request),
             ],
         ),
+        About::GlassBroken { request, action, review_due, overdue } => (
+            words.text(if *overdue { "glass.subject.overdue" } else { "glass.subject" }),
+            vec![
+                words.fill("glass.what", &[("asked", &words.asked(action))]),
+                words.text(if *overdue { "glass.overdue" } else { "glass.look" }),
+                words.until("glass.due", *review_due),
+                words.request(*request),
+            ],
+        ),
     };
     let paragraphs: Vec<_> =
         [words.text("hello")].into_iter().chain(lines).filter(|line| !line.is_empty()).collect();

@@ -16,7 +16,7 @@ pub use evaluate::{Bare, judge, try_policies};
 pub use facts::{
     Attribute, Facts, Impact, Requester, RequesterKind, Resource, ResourceKind, SurveyState, Value,
 };
-pub use load::{LoadError, PolicySet, Problem, load};
+pub use load::{LoadError, PolicySet, Problem, load, load_under_forbids};
 pub use reads::Needs;
 pub use schema::cedar_schema;
 pub use vocabulary::{AttributeType, CHANNELS, Vocabulary, VocabularyError};

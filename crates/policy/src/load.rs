@@ -55,6 +55,23 @@ struct Read {
 /// Every mistake found, by file and line: text that does not parse, templates, a missing or repeated `@id`,
 /// names that the vocabulary does not have, types that do not fit.
 pub fn load(vocabulary: &Vocabulary, files: &[(String, String)]) -> Result<PolicySet, LoadError> {
+    load_own(vocabulary, files, files.len())
+}
+
+/// Loads `files`, and of `beside` the forbids alone: what one of those forbids stays forbidden, whatever `files` permit.
+///
+/// # Errors
+/// As [`load`], over all of the files.
+pub fn load_under_forbids(
+    vocabulary: &Vocabulary,
+    files: &[(String, String)],
+    beside: &[(String, String)],
+) -> Result<PolicySet, LoadError> {
+    load_own(vocabulary, &[files, beside].concat(), files.len())
+}
+
+/// Of the files from `own` on, only the forbids are taken.
+fn load_own(vocabulary: &Vocabulary, files: &[(String, String)], own: usize) -> Result<PolicySet, LoadError> {
     vocabulary.check().map_err(|it| LoadError::of(Problem::whole("vocabulary", it.to_string())))?;
     let (schema, _) = Schema::from_cedarschema_str(&cedar_schema(vocabulary)).map_err(|it| {
         LoadError::of(Problem::whole("vocabulary", format!("the names make no schema: {it}")))
@@ -65,6 +82,7 @@ pub fn load(vocabulary: &Vocabulary, files: &[(String, String)]) -> Result<Polic
         read(file, name, text, &mut policies, &mut problems);
     }
     unique(&policies, files, &mut problems);
+    policies.retain(|it| it.file < own || it.tree.effect == Effect::Forbid);
     let mut cedar = CedarSet::new();
     if problems.is_empty() {
         for it in &policies {
@@ -106,6 +124,11 @@ impl PolicySet {
     /// Ids of all policies, sorted.
     pub fn policy_ids(&self) -> BTreeSet<String> {
         self.cedar.policies().map(|it| it.id().to_string()).collect()
+    }
+
+    /// Whether a policy permits `action`, under whatever conditions.
+    pub fn permits(&self, action: &str) -> bool {
+        self.actions.get(action).is_some_and(|it| !it.permits.is_empty())
     }
 
     /// What the policies of `action` read; `None` for an action that is not configured.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, RwLock};
 
 use countersign_core::id::{PersonId, RequestId};
 use countersign_core::time::Timestamp;
-use countersign_ledger::SigningKey;
+use countersign_ledger::{SigningKey, VerifierKey};
 
 use crate::clock::Watch;
 use crate::jobs::end::Ends;
@@ -67,6 +67,7 @@ pub struct Service {
     pub(crate) ends: Ends,
     pub(crate) known: Known,
     pub(crate) lease_ms: i64,
+    pub(crate) ledger_before: Vec<VerifierKey>,
     active: RwLock<Option<Arc<Settings>>>,
 }
 
@@ -91,6 +92,7 @@ impl Service {
             ends: Ends::default(),
             known: Known::default(),
             lease_ms: LEASE_MS,
+            ledger_before: Vec::new(),
             active: RwLock::default(),
         }
     }
@@ -99,6 +101,12 @@ impl Service {
     #[must_use]
     pub fn with_lease_ms(self, lease_ms: i64) -> Self {
         Self { lease_ms, ..self }
+    }
+
+    /// The same, knowing the keys that signed for the ledger before its own did.
+    #[must_use]
+    pub fn with_ledger_before(self, ledger_before: Vec<VerifierKey>) -> Self {
+        Self { ledger_before, ..self }
     }
 
     /// The store, for doors that serve tiles and checkpoints as they are.

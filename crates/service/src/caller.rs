@@ -66,11 +66,14 @@ pub enum Act {
     ManageTokens,
     ReadFeed,
     ConfirmClock,
+    Resume,
+    BreakGlass,
+    ReviewGlass,
 }
 
 impl Act {
     /// Every act.
-    pub const ALL: [Act; 19] = [
+    pub const ALL: [Act; 22] = [
         Act::Submit,
         Act::ReadOwn,
         Act::ReadAny,
@@ -90,6 +93,9 @@ impl Act {
         Act::ManageTokens,
         Act::ReadFeed,
         Act::ConfirmClock,
+        Act::Resume,
+        Act::BreakGlass,
+        Act::ReviewGlass,
     ];
 
     /// What it is, after "may not".
@@ -114,6 +120,9 @@ impl Act {
             Act::ManageTokens => "manage tokens",
             Act::ReadFeed => "read the feed",
             Act::ConfirmClock => "confirm the clock",
+            Act::Resume => "resume a paused action",
+            Act::BreakGlass => "break the glass",
+            Act::ReviewGlass => "review a broken glass",
         }
     }
 
@@ -124,12 +133,13 @@ impl Act {
             Act::Submit => matches!(role, Submitter),
             Act::ReadOwn => matches!(role, Submitter | Reviewer | Operator | Auditor | Administrator),
             Act::ReadAny | Act::List => matches!(role, Reviewer | Operator | Auditor),
-            Act::Vote => matches!(role, Reviewer),
+            Act::Vote | Act::ReviewGlass => matches!(role, Reviewer),
+            Act::BreakGlass => matches!(role, Submitter | Reviewer | Operator),
             Act::Resolve => matches!(role, Reviewer | Operator),
             Act::Extend | Act::Settle | Act::ConfirmClock => matches!(role, Operator),
             Act::Comment => matches!(role, Reviewer | Operator),
             Act::ReadEvidence => matches!(role, Auditor | Operator | Reviewer),
-            Act::PlaceHold | Act::ApplySettings | Act::ManagePeople | Act::ManageTokens => {
+            Act::PlaceHold | Act::ApplySettings | Act::ManagePeople | Act::ManageTokens | Act::Resume => {
                 matches!(role, Administrator)
             }
             Act::ReadSettings => matches!(role, Administrator | Auditor | Operator | Reviewer),

@@ -1,7 +1,6 @@
 //! Whether this node has the keys of the installation. Every node has the same files; one with others would find nobody
 //! by their blind index and open no sealed field, and would not know why. Keeps marks of the keys, never the keys.
 
-use countersign_ledger::Checkpoint;
 use serde::{Deserialize, Serialize};
 
 use crate::app::Service;
@@ -12,6 +11,10 @@ use crate::refusal::Refusal;
 
 const KIND: &str = "keys";
 const ID: &str = "marks";
+/// What to do where the key of the ledger is not the one that its entries name.
+const SUCCEEDED: &str = "the ledger's key was succeeded, and this node's key is not the one that signs for this store: if \
+    `countersign keys succeed` was broken off, run it again; a copy from before the succession can be verified, and is not \
+    served any more";
 
 /// What tells whether a key is the one that it was, and nothing else of it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,9 +65,12 @@ impl Service {
     /// `Standing`, with the name of the key that is another one.
     pub async fn keys_fit(&self) -> Result<(), Refusal> {
         if let Some((_, note)) = self.store.checkpoint(None).await?
-            && Checkpoint::open(&note, std::slice::from_ref(self.ledger.verifier())).is_err()
+            && self.open_checkpoint(&note).is_err()
         {
             return Err(another("ledger"));
+        }
+        if !self.signs_for_the_ledger().await? {
+            return Err(Refusal::Standing(SUCCEEDED.to_owned()));
         }
         compare(&self.keys, &self.store.load(needs()).await?).map(drop)
     }

@@ -14,6 +14,7 @@ use crate::app::Service;
 use crate::caller::{Act, Caller};
 use crate::jobs::schedule;
 use crate::jobs::wish;
+use crate::pause::{self, Pause};
 use crate::ports::store::{Change, Find, Needs, NewSettings, Status};
 use crate::record::{self, History};
 use crate::refusal::Refusal;
@@ -53,6 +54,8 @@ pub struct GaugeView {
     pub stuck: u64,
     /// Runs that started today.
     pub started_today: u64,
+    /// Whether it is paused after repeated failures.
+    pub paused: Option<Pause>,
 }
 
 /// What a node can say of itself.
@@ -143,7 +146,9 @@ impl Service {
         caller.may(Act::TryPolicies)?;
         let settings = self.settings().await?;
         let mut bundle = settings.bundle.clone();
-        bundle.files.retain(|path, _| !path.starts_with("policies/"));
+        // Those for broken glass stand aside, and are not tried.
+        let glass = settings.break_glass.as_ref().map(|glass| &*glass.file);
+        bundle.files.retain(|path, _| !path.starts_with("policies/") || Some(&**path) == glass);
         bundle.files.extend(policies.into_iter().map(|(name, text)| (format!("policies/{name}"), text)));
         let tried = Settings::compile(settings.version, &bundle).map_err(Refusal::Mistakes)?;
         let found = self.found_of(id).await?;
@@ -166,22 +171,27 @@ impl Service {
         let now = (self.clock)();
         let gauge =
             crate::ports::store::Gauge { actions: Default::default(), day_start: settings.day_start(now) };
-        let started = self.store.load(Needs { gauge: Some(gauge), ..Needs::default() }).await?.started;
+        let needs = Needs { gauge: Some(gauge), records: vec![pause::need_all()], ..Needs::default() };
+        let loaded = self.store.load(needs).await?;
+        let started = &loaded.started;
         let count = |action: &str, status: Status| {
             tally.iter().filter(|(of, at, _)| of == action && *at == status).map(|(_, _, count)| count).sum()
         };
-        Ok(settings
+        settings
             .actions
             .keys()
-            .map(|action| GaugeView {
-                action: action.clone(),
-                waiting: count(action, Status::Waiting),
-                released: count(action, Status::Released),
-                running: count(action, Status::Running),
-                stuck: count(action, Status::Stuck),
-                started_today: started.get(action).copied().unwrap_or(0),
+            .map(|action| {
+                Ok(GaugeView {
+                    action: action.clone(),
+                    waiting: count(action, Status::Waiting),
+                    released: count(action, Status::Released),
+                    running: count(action, Status::Running),
+                    stuck: count(action, Status::Stuck),
+                    started_today: started.get(action).copied().unwrap_or(0),
+                    paused: pause::paused(&loaded, action)?,
+                })
             })
-            .collect())
+            .collect()
     }
 
     /// Whether this node can judge, and store what it judged.

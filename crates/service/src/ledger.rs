@@ -42,6 +42,9 @@ impl Service {
         if size == 0 || size == newest {
             return Ok(());
         }
+        if !self.signs_for_the_ledger().await? {
+            return Err(Refusal::Standing("another key signs for this ledger by now".to_owned()));
+        }
         let checkpoint = Checkpoint { origin: self.ledger.name().to_owned(), size, root };
         let note = checkpoint.sign(&self.ledger).map_err(|why| Refusal::Damaged(why.to_string()))?;
         match self.store.keep_checkpoint(size, note.into_bytes()).await {
@@ -71,8 +74,7 @@ impl Service {
         let damaged = |why: String| Refusal::Damaged(why);
         let (size, note) = self.store.checkpoint(None).await?.ok_or(Refusal::Unavailable)?;
         let vkey = self.ledger.verifier();
-        let checkpoint =
-            Checkpoint::open(&note, std::slice::from_ref(vkey)).map_err(|why| damaged(why.to_string()))?;
+        let checkpoint = self.open_checkpoint(&note).map_err(|why| damaged(why.to_string()))?;
         let note = String::from_utf8(note).map_err(|_| damaged("a checkpoint is not text".to_owned()))?;
         let mut entries = Vec::new();
         let under = record.events.iter().filter_map(|event| event.leaf).filter(|leaf| *leaf < size);

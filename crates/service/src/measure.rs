@@ -8,8 +8,10 @@ use countersign_core::time::Timestamp;
 use serde::Deserialize;
 
 use crate::app::Service;
-use crate::ports::store::{Needs, Query, Status};
+use crate::pause::paused_of;
+use crate::ports::store::{Needs, Query, Status, Store};
 use crate::refusal::Refusal;
+use crate::requests::glass;
 
 /// The upper ends of the buckets of [`Spread`], in milliseconds; a last one has no end.
 pub const BUCKETS_MS: [u64; 10] = [1, 2, 5, 10, 25, 50, 100, 250, 1_000, 5_000];
@@ -76,6 +78,10 @@ pub struct Measures {
     pub unsigned_ms: i64,
     /// How long this node's verdicts took, from what was loaded to the commit.
     pub verdicts: Spread,
+    /// Requests whose glass was broken, by where their review is: `due`, `overdue`, `done`.
+    pub glass: Vec<(String, u64)>,
+    /// Actions that are paused.
+    pub paused: Vec<String>,
     /// Whether the clock is in doubt.
     pub clock_in_doubt: bool,
     /// The active settings.
@@ -86,6 +92,17 @@ pub struct Measures {
 #[derive(Deserialize)]
 struct Dated {
     at: Timestamp,
+}
+
+/// Requests whose glass was broken, by where their review is, for whoever only looks at the store.
+///
+/// # Errors
+/// When the store does not answer.
+pub async fn glass_of(store: &dyn Store) -> Result<Vec<(String, u64)>, Refusal> {
+    let counted = store.count_terms(glass::INDEX).await?;
+    let words =
+        counted.into_iter().map(|(word, count, _)| (String::from_utf8_lossy(&word).into_owned(), count));
+    Ok(words.filter(|(word, _)| word != glass::ANY).collect())
 }
 
 impl Service {
@@ -129,6 +146,8 @@ impl Service {
             checkpoint_size,
             unsigned_ms: dated.map_or(0, |entry| now.since_ms(entry.at)),
             verdicts: self.verdicts.spread(),
+            glass: glass_of(&*self.store).await?,
+            paused: paused_of(&*self.store).await?.into_iter().map(|(action, _)| action).collect(),
             clock_in_doubt: self.clock_view().await?.doubt.is_some(),
             settings_version: loaded.settings_version,
         })

@@ -96,7 +96,7 @@ impl Service {
     }
 
     fn opened(&self, note: &[u8]) -> Result<Checkpoint, Refusal> {
-        Checkpoint::open(note, std::slice::from_ref(self.ledger.verifier()))
+        self.open_checkpoint(note)
             .map_err(|why| Refusal::invalid("since", format!("is no checkpoint of this ledger: {why}")))
     }
 }

@@ -1,5 +1,6 @@
 //! What the API shows and takes, as values of its own: nothing inside is on the wire by accident.
 
+pub(crate) mod glass;
 pub(crate) mod moment;
 pub(crate) mod page;
 pub(crate) mod plan;

@@ -92,6 +92,9 @@ impl Model {
         match event {
             Event::Submitted(_) => rule!(false, "request {n} begins again"),
             Event::Commented { .. } => {}
+            Event::GlassBroken { .. } | Event::GlassReviewed { .. } => {
+                rule!(false, "{n}: nobody may break a glass here")
+            }
             Event::Extended { .. } | Event::Ambiguous { .. } | Event::Resolved { .. } => {
                 rule!(false, "nobody asked for this");
             }
@@ -322,6 +325,8 @@ impl Model {
             | Event::Ambiguous { .. }
             | Event::Resolved { .. }
             | Event::Extended { .. }
+            | Event::GlassBroken { .. }
+            | Event::GlassReviewed { .. }
             | Event::Commented { .. } => {}
         }
     }

@@ -102,6 +102,16 @@ pub struct TokenInfo {
     pub more: Map<String, Value>,
 }
 
+/// An action that is paused.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Paused {
+    /// Since when, in RFC 3339.
+    pub since: String,
+    /// After so many failures.
+    pub failures: u32,
+}
+
 /// How full an action is.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -118,6 +128,9 @@ pub struct Limit {
     pub stuck: u64,
     /// Requests whose run started today.
     pub started_today: u64,
+    /// Whether it is paused after repeated failures.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paused: Option<Paused>,
     /// Whatever else the server says.
     #[serde(flatten)]
     pub more: Map<String, Value>,

@@ -255,6 +255,8 @@ pub struct Query {
     pub action: Option<String>,
     /// Waiting for this: `me`, or a word such as `vote:privacy`.
     pub waiting_for: Option<String>,
+    /// Whose glass was broken: `any`, `due`, `overdue`, `done`.
+    pub glass: Option<String>,
     /// About the subject of this identity, `email:ana@example.test`.
     pub subject: Option<String>,
     /// After the page that gave this cursor.

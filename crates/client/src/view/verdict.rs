@@ -36,8 +36,8 @@ pub struct Path {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Missing {
-    /// `verification`, `vote`, `time`, `capacity`, `today`, `conflict`, `survey`, `identity`, `legal_hold`,
-    /// `attestation`, `opaque`, or a word that is newer than this client.
+    /// `verification`, `vote`, `time`, `capacity`, `today`, `paused`, `conflict`, `survey`, `identity`,
+    /// `legal_hold`, `attestation`, `opaque`, or a word that is newer than this client.
     pub kind: String,
     /// What it is missing of, by the kind: `method`, `group`, `need`, `have`, `remaining_ms`, …
     #[serde(flatten)]
@@ -77,6 +77,11 @@ impl fmt::Display for Missing {
                 self.text("action"),
                 self.number("now"),
                 self.number("below")
+            ),
+            "paused" => write!(
+                f,
+                "an administrator to resume {}, paused after repeated failures",
+                self.text("action")
             ),
             "conflict" => write!(f, "{} other on the same subject to end first", self.number("count")),
             "survey" => f.write_str("a look at the sources"),

@@ -67,6 +67,10 @@ pub enum Command {
     Expire,
     /// Moves the law's date.
     Extend { by: PersonId, due_at: Timestamp, reason: Option<Commitment> },
+    /// Lets a waiting request be judged by the policies for broken glass.
+    BreakGlass { by: Actor, seats: Vec<String>, reason: Commitment, review_due: Timestamp },
+    /// Reviews that afterwards.
+    ReviewGlass { by: Actor, seat: String, justified: bool, text: Option<Commitment> },
     /// Adds a remark.
     Comment { by: PersonId, text: Commitment },
 }

@@ -149,6 +149,29 @@ pub enum Event {
     Expired,
     /// The law's date was moved.
     Extended { by: PersonId, due_at: Timestamp, reason: Option<Commitment> },
+    /// A person let it be judged by the policies for broken glass.
+    GlassBroken {
+        /// Who.
+        by: PersonId,
+        /// Whose members are told, and review it.
+        seats: Vec<String>,
+        /// Of the reason, which is sealed.
+        reason: Commitment,
+        /// Until when it is to be reviewed.
+        review_due: Timestamp,
+    },
+    /// Somebody else reviewed that.
+    GlassReviewed {
+        /// Who.
+        by: PersonId,
+        /// For which seat.
+        seat: String,
+        /// Whether it was right.
+        justified: bool,
+        /// Of what they say, which is sealed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        text: Option<Commitment>,
+    },
     /// Somebody wrote a remark.
     Commented { by: PersonId, text: Commitment },
 }
@@ -178,6 +201,8 @@ impl Event {
             | Event::Withdrawn { .. }
             | Event::Expired
             | Event::Extended { .. }
+            | Event::GlassBroken { .. }
+            | Event::GlassReviewed { .. }
             | Event::Commented { .. } => None,
         }
     }
@@ -206,6 +231,8 @@ impl Event {
             Event::Withdrawn { .. } => "withdrawn",
             Event::Expired => "expired",
             Event::Extended { .. } => "extended",
+            Event::GlassBroken { .. } => "glass_broken",
+            Event::GlassReviewed { .. } => "glass_reviewed",
             Event::Commented { .. } => "commented",
         }
     }

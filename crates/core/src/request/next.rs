@@ -7,6 +7,7 @@ use crate::id::RequestId;
 use crate::time::Timestamp;
 
 use super::event::Event;
+use super::glass::{Glass, Review};
 use super::state::{Dossier, Ending, Released, Running, State, Stuck};
 
 /// An event that the state before it cannot take: the history was damaged.
@@ -48,6 +49,7 @@ impl State {
             votes: Vec::new(),
             runs: 0,
             steps: BTreeMap::new(),
+            glass: None,
         })))
     }
 
@@ -154,6 +156,16 @@ impl State {
 
             (state, Event::Extended { due_at, .. }) if !matches!(state, State::Ended(..)) => {
                 state.dossier_mut().due_at = Some(*due_at);
+            }
+            (State::Waiting(dossier), Event::GlassBroken { by, seats, review_due, .. })
+                if dossier.glass.is_none() =>
+            {
+                let (by, seats, review_due) = (*by, seats.clone(), *review_due);
+                dossier.glass = Some(Glass { by, at, seats, review_due, review: None });
+            }
+            (state, Event::GlassReviewed { by, justified, .. }) => {
+                let glass = state.dossier_mut().glass.as_mut().filter(|glass| glass.review.is_none());
+                glass.ok_or(broken)?.review = Some(Review { by: *by, at, justified: *justified });
             }
             (_, Event::Commented { .. }) => {}
 

@@ -12,6 +12,7 @@ use crate::survey::Survey;
 use crate::time::Timestamp;
 
 use super::event::{By, Outcome, Submitted};
+use super::glass::Glass;
 
 /// Where a request stands, with what is true only there.
 ///
@@ -89,6 +90,7 @@ pub struct Dossier {
     pub(super) votes: Vec<Vote>,
     pub(super) runs: u32,
     pub(super) steps: BTreeMap<ReceiptKey, StepOutcome>,
+    pub(super) glass: Option<Glass>,
 }
 
 /// A released request.
@@ -214,14 +216,22 @@ impl Dossier {
         self.runs
     }
 
-    /// The methods that prove something which the survey holds. Before a survey, nothing is verified.
-    pub fn verified(&self) -> BTreeSet<&str> {
-        let Some(survey) = &self.survey else { return BTreeSet::new() };
-        self.proofs
-            .iter()
-            .filter(|proof| survey.identities.contains(&proof.identity))
-            .map(|proof| &*proof.method)
-            .collect()
+    /// The methods that prove something which the survey holds, by proofs made at `since` or later: an older one no
+    /// longer counts. Before a survey, nothing is verified.
+    pub fn verified(&self, since: Timestamp) -> BTreeSet<&str> {
+        self.counting(since).map(|proof| &*proof.method).collect()
+    }
+
+    /// When the first of the proofs was made that count since then.
+    pub fn oldest_verification(&self, since: Timestamp) -> Option<Timestamp> {
+        self.counting(since).map(|proof| proof.at).min()
+    }
+
+    fn counting(&self, since: Timestamp) -> impl Iterator<Item = &Proof> {
+        let held = self.survey.iter().flat_map(move |survey| {
+            self.proofs.iter().filter(move |proof| survey.identities.contains(&proof.identity))
+        });
+        held.filter(move |proof| proof.at >= since)
     }
 
     /// Since when it waits: the latest first proof of one of `methods`, else its submission. Once there is a
@@ -240,7 +250,7 @@ impl Dossier {
     /// The approvals that count now, given what is known of the voters.
     pub fn tally(&self, voters: &BTreeMap<PersonId, Voter>) -> Tally {
         match &self.survey {
-            Some(survey) => quorum::tally(&self.votes, survey, &self.submitted.asking.persons, voters),
+            Some(survey) => quorum::tally(&self.votes, survey, &self.asking_side(), voters),
             None => Tally::default(),
         }
     }

@@ -5,6 +5,7 @@
 
 mod arrows;
 mod ending;
+mod glass;
 mod proof;
 mod property;
 mod release;

@@ -7,15 +7,15 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
-use countersign_service::Service;
 use countersign_service::settings::duration;
+use countersign_service::{Service, successor_of};
 use serde_json::json;
 
 use super::serve::{last_checkpoint, runtime};
 use crate::cli::Context;
 use crate::config::{self, Config};
 use crate::exit::Usage;
-use crate::installation::{SystemChance, clock, epochs};
+use crate::installation::{SystemChance, clock, epochs, keys};
 use crate::output::progress;
 use crate::wiring;
 
@@ -27,6 +27,8 @@ const LOOK: Duration = Duration::from_secs(600);
 pub(crate) enum Keys {
     /// Replace the wrapping key; the server must be stopped
     Rotate(Rotate),
+    /// Let a new key sign for the ledger, stated in it and signed by the old one; the server must be stopped
+    Succeed,
     /// Show which wrapping keys are there, and until when
     List,
 }
@@ -44,6 +46,7 @@ impl Keys {
         let config = Config::load(&config::locate(context.config.as_deref()))?;
         match self {
             Self::Rotate(it) => it.run(context, &config),
+            Self::Succeed => succeed(context, &config),
             Self::List => list(context, &config),
         }
     }
@@ -90,6 +93,37 @@ impl Rotate {
             )
         })
     }
+}
+
+/// In steps that are done again where they were broken off: the next key in a file of its own, the entry, the files, the first
+/// checkpoint.
+fn succeed(context: &Context, config: &Config) -> anyhow::Result<()> {
+    let directory = &config.keys.directory;
+    let runtime = runtime()?;
+    let stated = runtime.block_on(async {
+        let Some(next) = keys::next_ledger_there(directory)? else { return anyhow::Ok(false) };
+        let store = crate::wiring::store::read_only(config).await?;
+        Ok(successor_of(&*store).await? == Some(next.verifier().to_string()))
+    })?;
+    if !stated {
+        runtime.block_on(async {
+            let service = wiring::begun(config).await?;
+            let next = keys::next_ledger(directory, keys::verifier(directory)?.name(), &SystemChance)?;
+            service.succeed(&next).await?;
+            anyhow::Ok(())
+        })?;
+    }
+    keys::take_over(directory)?;
+    runtime.block_on(async { last_checkpoint(&*wiring::begun(config).await?).await })?;
+    let vkey = keys::verifier(directory)?.to_string();
+    context.output.answer(&json!({ "vkey": vkey }), || {
+        format!(
+            "From the next entry on the ledger is signed by\n{vkey}\nWhoever has the first key follows the entry that says so. \
+             The old secret is gone from {}; destroy your other copies of it.\nMake a backup now: one from before can be \
+             verified, and is not served any more.",
+            directory.display()
+        )
+    })
 }
 
 fn list(context: &Context, config: &Config) -> anyhow::Result<()> {

@@ -256,6 +256,7 @@ impl List {
             subject: self.subject,
             cursor: self.cursor,
             limit: self.limit,
+            ..Query::default()
         };
         let page = self.remote.call(context, |client| async move { Ok(client.requests(&query).await?) })?;
         context.output.answer(&page, || match &page.cursor {

@@ -2,6 +2,8 @@
 //! its sources. What decides (policies, groups, maps) is no part of it: that is settings, entered by `apply`.
 //! One file per section; it knows the text alone and opens nothing.
 
+#[cfg(test)]
+mod fuzz;
 mod keys;
 mod log;
 mod mail;

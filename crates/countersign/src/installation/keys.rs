@@ -17,6 +17,8 @@ use super::{epochs, private_file, private_folder};
 const LEDGER: &str = "ledger.key";
 /// The public half, to be handed out.
 const VKEY: &str = "ledger.vkey";
+/// A key that is to succeed it, until it does.
+const NEXT: &str = "ledger-next.key";
 const INDEX: &str = "index.key";
 const TOKEN: &str = "token.key";
 const PREFIX: &str = "PRIVATE+KEY+";
@@ -27,6 +29,8 @@ pub(crate) struct Loaded {
     pub(crate) keys: Keys,
     /// Signs checkpoints.
     pub(crate) ledger: SigningKey,
+    /// Signed them before.
+    pub(crate) ledger_before: Vec<VerifierKey>,
 }
 
 /// The file of the wrapping key of a number.
@@ -50,13 +54,8 @@ pub(crate) fn create(directory: &Path, origin: &str, random: &dyn Chance) -> any
         directory.display()
     );
     private_folder(directory)?;
-    let seed = Zeroizing::new(chance::bytes::<32>(random));
-    let ledger = SigningKey::from_seed(origin, &seed).context("the name of the ledger")?;
+    let (ledger, text) = new_ledger_key(origin, random)?;
     let vkey = ledger.verifier();
-    let mut secret = Zeroizing::new(vec![Algorithm::Ed25519.byte()]);
-    secret.extend_from_slice(&*seed);
-    let id = u32::from_be_bytes(vkey.id());
-    let text = Zeroizing::new(format!("{PREFIX}{origin}+{id:08x}+{}\n", STANDARD.encode(&*secret)));
     for name in [&wrapping(1), INDEX, TOKEN] {
         let key = Zeroizing::new(chance::bytes::<32>(random));
         private_file(&directory.join(name), &Zeroizing::new(format!("{}\n", hex::encode(*key))))?;
@@ -64,6 +63,63 @@ pub(crate) fn create(directory: &Path, origin: &str, random: &dyn Chance) -> any
     private_file(&directory.join(VKEY), &format!("{vkey}\n"))?;
     // Last: with it there, the keys are complete.
     private_file(&directory.join(LEDGER), &text)
+}
+
+/// A new key for the log of that name, and its file.
+fn new_ledger_key(origin: &str, random: &dyn Chance) -> anyhow::Result<(SigningKey, Zeroizing<String>)> {
+    let seed = Zeroizing::new(chance::bytes::<32>(random));
+    let ledger = SigningKey::from_seed(origin, &seed).context("the name of the ledger")?;
+    let mut secret = Zeroizing::new(vec![Algorithm::Ed25519.byte()]);
+    secret.extend_from_slice(&*seed);
+    let id = u32::from_be_bytes(ledger.verifier().id());
+    let text = Zeroizing::new(format!("{PREFIX}{origin}+{id:08x}+{}\n", STANDARD.encode(&*secret)));
+    Ok((ledger, text))
+}
+
+/// The key that is to sign for the log from now on: made if it is not there, in a file of its own until
+/// [`take_over`].
+///
+/// # Errors
+/// When it cannot be made or read.
+pub(crate) fn next_ledger(directory: &Path, origin: &str, random: &dyn Chance) -> anyhow::Result<SigningKey> {
+    let path = directory.join(NEXT);
+    if !path.exists() {
+        let (_, text) = new_ledger_key(origin, random)?;
+        private_file(&path, &text)?;
+    }
+    signing_key(&secret(&path)?).with_context(|| path.display().to_string())
+}
+
+/// The key made by [`next_ledger`], if one is there.
+///
+/// # Errors
+/// When it cannot be read.
+pub(crate) fn next_ledger_there(directory: &Path) -> anyhow::Result<Option<SigningKey>> {
+    let path = directory.join(NEXT);
+    if !path.exists() {
+        return Ok(None);
+    }
+    signing_key(&secret(&path)?).map(Some).with_context(|| path.display().to_string())
+}
+
+/// Puts the next key in the place of the log's key, which is gone then; its public half stays, before that of the new.
+///
+/// # Errors
+/// When files cannot be written. Broken off, it is done again.
+pub(crate) fn take_over(directory: &Path) -> anyhow::Result<()> {
+    let Some(next) = next_ledger_there(directory)? else { return Ok(()) };
+    let mut all = verifiers(directory)?;
+    if all.last() != Some(next.verifier()) {
+        all.push(next.verifier().clone());
+        let text: String = all.iter().map(|key| format!("{key}\n")).collect();
+        let half = directory.join(format!("{VKEY}.part"));
+        // One that was broken off says nothing.
+        let _ = std::fs::remove_file(&half);
+        private_file(&half, &text)?;
+        std::fs::rename(&half, directory.join(VKEY)).context("the log's verifier keys")?;
+    }
+    std::fs::rename(directory.join(NEXT), directory.join(LEDGER)).context("the log's key")?;
+    std::fs::File::open(directory)?.sync_all().context("the folder of the keys")
 }
 
 /// Reads the keys in `directory`.
@@ -88,7 +144,9 @@ pub(crate) fn load(directory: &Path) -> anyhow::Result<Loaded> {
     let newest = earlier.pop();
     let (epoch, wrapping) = newest.with_context(|| format!("{} is missing in {shown}", wrapping(1)))?;
     let keys = Keys { wrapping, epoch, earlier, index: key(INDEX)?, token: key(TOKEN)? };
-    Ok(Loaded { keys, ledger })
+    let before = |key: &VerifierKey| key != ledger.verifier();
+    let ledger_before = verifiers(directory)?.into_iter().take_while(before).collect();
+    Ok(Loaded { keys, ledger, ledger_before })
 }
 
 /// Whoever may write into the folder may put keys of their own there.
@@ -122,15 +180,27 @@ pub(crate) fn lie_apart(directory: &Path, data: Option<&Path>) -> anyhow::Result
     Ok(())
 }
 
-/// The log's verifier key, without opening any secret.
+/// The log's verifier keys, the first one first, without opening any secret.
 ///
 /// # Errors
-/// When it is missing or malformed.
-pub(crate) fn verifier(directory: &Path) -> anyhow::Result<VerifierKey> {
+/// When they are missing or malformed.
+pub(crate) fn verifiers(directory: &Path) -> anyhow::Result<Vec<VerifierKey>> {
     let path = directory.join(VKEY);
     let shown = path.display();
     let text = std::fs::read_to_string(&path).with_context(|| format!("{shown} cannot be read"))?;
-    text.trim().parse().with_context(|| format!("{shown}"))
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let keys: Vec<VerifierKey> =
+        lines.map(|line| line.parse().with_context(|| format!("{shown}"))).collect::<anyhow::Result<_>>()?;
+    ensure!(!keys.is_empty(), "{shown} has no key in it");
+    Ok(keys)
+}
+
+/// The newest of them.
+///
+/// # Errors
+/// As [`verifiers`].
+pub(crate) fn verifier(directory: &Path) -> anyhow::Result<VerifierKey> {
+    verifiers(directory)?.pop().context("there is no verifier key")
 }
 
 fn signing_key(text: &str) -> anyhow::Result<SigningKey> {

@@ -4,6 +4,8 @@ use std::fmt;
 
 use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::entry::BadBundle;
+use crate::key::VerifierKey;
+use crate::succession::BadSuccession;
 
 /// How many findings a report keeps; more are counted only.
 pub const MAX_FINDINGS: usize = 100;
@@ -19,6 +21,8 @@ pub struct Report {
     pub tiles: u64,
     /// How many checkpoints under `checkpoints/` were held against the recomputed root.
     pub checkpoints: u64,
+    /// Keys that succeeded the first one, each with the index of the entry that says so.
+    pub successors: Vec<(u64, VerifierKey)>,
     /// What is wrong, in the order found; at most [`MAX_FINDINGS`].
     pub findings: Vec<Finding>,
     /// How many further findings there were.
@@ -27,7 +31,15 @@ pub struct Report {
 
 impl Report {
     pub(super) fn new() -> Self {
-        Self { head: None, entries: 0, tiles: 0, checkpoints: 0, findings: Vec::new(), findings_left_out: 0 }
+        Self {
+            head: None,
+            entries: 0,
+            tiles: 0,
+            checkpoints: 0,
+            successors: Vec::new(),
+            findings: Vec::new(),
+            findings_left_out: 0,
+        }
     }
 
     /// Whether the log is exactly what its checkpoint says.
@@ -89,6 +101,13 @@ pub enum Finding {
         /// The largest size before at which entries and signed root agree: what is wrong came after.
         fits: Option<u64>,
     },
+    /// An entry says that another key signs from now on, and the key in force did not say so.
+    Succession {
+        /// The index of the entry.
+        entry: u64,
+        /// What is wrong with it.
+        why: BadSuccession,
+    },
     /// A bundle of entries is malformed.
     Bundle {
         /// Its path in the export.
@@ -140,7 +159,7 @@ impl Finding {
             | Self::PartialBundleDiffers { path }
             | Self::TileDiffers { path, .. }
             | Self::TileLength { path, .. } => Some(path),
-            Self::NotChecked { .. } => None,
+            Self::NotChecked { .. } | Self::Succession { .. } => None,
         }
     }
 }
@@ -166,6 +185,9 @@ impl fmt::Display for Finding {
                     }
                     None => f.write_str("no checkpoint before it fits"),
                 }
+            }
+            Self::Succession { entry, why } => {
+                write!(f, "entry {entry}: names a key that is to sign from then on, and is not valid: {why}")
             }
             Self::Bundle { path, entry, why } => write!(f, "{path}: {why} (at entry {entry})"),
             Self::PartialBundleDiffers { path } => {

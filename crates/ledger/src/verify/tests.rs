@@ -8,6 +8,8 @@ use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 
+mod succession;
+
 const ORIGIN: &str = "example.com/ledger";
 /// Enough for full tiles, a level above them, and partial tiles on both.
 const SIZE: u64 = 600;

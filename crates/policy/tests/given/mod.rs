@@ -189,7 +189,8 @@ pub fn after(missing: &[Missing], facts: &Facts) -> Option<Facts> {
                 };
             }
             Missing::Survey => then.survey = SurveyState::Fresh,
-            Missing::Identity | Missing::Opaque { .. } => return None,
+            // Policies say nothing of a pause.
+            Missing::Identity | Missing::Opaque { .. } | Missing::Paused { .. } => return None,
         }
     }
     then.approvals_any = then.approvals_any.max(any);
@@ -206,6 +207,7 @@ pub fn word(it: &Missing) -> String {
         }
         Missing::Capacity { action, below, now } => format!("capacity {action} {now}<{below}"),
         Missing::Today { action, below, now } => format!("today {action} {now}<{below}"),
+        Missing::Paused { action, .. } => format!("paused {action}"),
         Missing::Conflict { count } => format!("conflict {count}"),
         Missing::Survey => "survey".into(),
         Missing::Identity => "identity".into(),

@@ -148,8 +148,9 @@ impl Service {
     }
 }
 
-/// When it ended. Remarks may follow an end; they do not put it off.
+/// When it ended. Remarks and a review may follow an end; they do not put it off.
 fn ended_at(record: &RequestRecord) -> Timestamp {
-    let end = record.events.iter().rev().find(|event| event.kind != "commented");
+    let follows = |kind: &str| matches!(kind, "commented" | "glass_reviewed");
+    let end = record.events.iter().rev().find(|event| !follows(&event.kind));
     end.map_or(record.row.changed_at, |event| event.at)
 }

@@ -8,7 +8,8 @@ use countersign_core::request::{Command, State};
 use crate::app::Service;
 use crate::jobs::run::{in_run, retry};
 use crate::jobs::{JobError, wish};
-use crate::ports::store::{Change, RecordChange};
+use crate::pause;
+use crate::ports::store::{Change, Gauge, Needs, RecordChange};
 use crate::refusal::Refusal;
 use crate::requests::survey;
 use crate::settings::Effect;
@@ -33,7 +34,17 @@ impl Service {
             (Ok(()), _) | (Err(_), Halt::Stuck(_)) => {}
             (Err(error), _) => return Err(error),
         }
-        self.change(id, None, move |history, loaded| {
+        let settings = self.settings().await?;
+        let action = self.history(id).await?.state().dossier().submitted().action.clone();
+        let action = settings.actions.get(&action).filter(|_| matches!(halt, Halt::Stuck(_))).cloned();
+        let mut needs = Needs { request: Some(id), ..Needs::default() };
+        if let Some(action) = &action {
+            // One failure too many pauses the action, under the lock of its gauge.
+            let day_start = settings.day_start((self.clock)());
+            needs.gauge = Some(Gauge { actions: [action.name.clone()].into(), day_start });
+            needs.records.push(pause::need(&action.name));
+        }
+        self.change_with(needs, None, move |history, loaded| {
             if in_run(history, run).is_none() {
                 return Ok(Change::default());
             }
@@ -69,7 +80,12 @@ impl Service {
             } else {
                 Vec::new()
             };
-            Ok(Change { request: Some(history.clone().into_change()), jobs, records, ..Change::default() })
+            let request = Some(history.clone().into_change());
+            let mut change = Change { request, jobs, records, ..Change::default() };
+            if let Some(action) = &action {
+                pause::failed(loaded, action, &mut change)?;
+            }
+            Ok(change)
         })
         .await?;
         Ok(())

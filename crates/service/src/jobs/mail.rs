@@ -123,7 +123,7 @@ impl Service {
         self.deliver(Message { to, about, language: spoken(None) }).await
     }
 
-    async fn deliver(&self, message: Message) -> Result<Worked, JobError> {
+    pub(crate) async fn deliver(&self, message: Message) -> Result<Worked, JobError> {
         match self.notifier.send(&message).await {
             Ok(()) => Ok(Worked::Done),
             Err(error @ NotifyError::Retry(_)) => Err(JobError::Retry(Refusal::Source(error.to_string()))),

@@ -5,6 +5,7 @@ pub(crate) mod end;
 mod erase;
 mod expire;
 pub(crate) mod forget;
+mod glass;
 mod halt;
 pub(crate) mod hand_over;
 mod mail;

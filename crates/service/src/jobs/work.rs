@@ -123,6 +123,8 @@ impl Service {
             "rejudge" => self.rejudge_all().await,
             "voter" => self.rejudge_voted(&job.key).await,
             "call" => self.call(&job.key).await,
+            "glass" => self.glass(&job.key).await,
+            "mail_glass" => self.mail_glass(&job.key).await,
             "forget" => self.forget(request(&job.key)?).await,
             "forget_all" => self.forget_all().await,
             "mail_vote" => self.mail_vote(&job.key).await,

@@ -69,6 +69,17 @@ pub enum About {
         /// Whether votes that stood were voided, so that this is asked again.
         again: bool,
     },
+    /// Somebody broke the glass of a request, or nobody reviewed that in time.
+    GlassBroken {
+        /// Which.
+        request: RequestId,
+        /// What is asked for.
+        action: String,
+        /// Until when it is to be reviewed.
+        review_due: Timestamp,
+        /// Whether that is over.
+        overdue: bool,
+    },
 }
 
 impl About {
@@ -78,6 +89,7 @@ impl About {
             About::Code { .. } => "code",
             About::Outcome { .. } => "outcome",
             About::CallToVote { .. } => "call_to_vote",
+            About::GlassBroken { .. } => "glass_broken",
         }
     }
 }

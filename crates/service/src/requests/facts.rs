@@ -15,6 +15,7 @@ use countersign_policy as policy;
 use crate::clock;
 use crate::hold::Hold;
 use crate::keys::Keys;
+use crate::pause::{self, Pause};
 use crate::person;
 use crate::ports::store::{Loaded, Row};
 use crate::record::{self, History};
@@ -26,6 +27,9 @@ use crate::settings::{Effect, Settings};
 /// Everything around a request at one moment.
 pub(crate) struct World {
     pub(crate) now: Timestamp,
+    /// The time by which verifications grow old: a clock in doubt never makes one younger.
+    pub(crate) aged: Timestamp,
+    pub(crate) paused: Option<Pause>,
     pub(crate) survey: policy::SurveyState,
     pub(crate) first: bool,
     pub(crate) running: BTreeMap<String, u64>,
@@ -42,6 +46,8 @@ impl World {
     pub(crate) fn before_survey(now: Timestamp) -> Self {
         Self {
             now,
+            aged: now,
+            paused: None,
             survey: policy::SurveyState::Absent,
             first: false,
             running: BTreeMap::new(),
@@ -87,8 +93,11 @@ impl World {
             Some(_) if !survey::mapped_by(loaded, settings)? => policy::SurveyState::Stale,
             Some(_) => policy::SurveyState::Fresh,
         };
+        let now = clock::policy_time(loaded)?;
         Ok(Self {
-            now: clock::policy_time(loaded)?,
+            now,
+            aged: now.max(loaded.now),
+            paused: pause::paused(loaded, &dossier.submitted().action)?,
             survey,
             first: survey != policy::SurveyState::Absent && history.terms("judged").next().is_none(),
             running: loaded.running.clone(),
@@ -103,7 +112,7 @@ impl World {
 
     /// Asks policy.
     pub(crate) fn judge(&self, settings: &Settings, dossier: &Dossier) -> Result<Verdict, Refusal> {
-        let mut verdict = policy::judge(&settings.policies, &self.facts(settings, dossier));
+        let mut verdict = policy::judge(settings.policies_of(dossier), &self.facts(settings, dossier));
         if dossier.unresolved().is_some()
             && let Decision::Hold { paths } = &mut verdict.decision
         {
@@ -124,7 +133,17 @@ impl World {
             let paths = paths.map(|policy| Path { policy: policy.clone(), missing: vec![held.clone()] });
             verdict.decision = Decision::Hold { paths: paths.collect() };
         }
+        if let Some(paused) = self.paused {
+            pause_at(&mut verdict, &dossier.submitted().action, paused);
+        }
         Ok(verdict)
+    }
+
+    /// A verification made before this no longer counts.
+    pub(crate) fn verified_since(&self, settings: &Settings, dossier: &Dossier) -> Timestamp {
+        let action = settings.actions.get(&dossier.submitted().action);
+        let max_age_ms = action.and_then(|action| action.verification_max_age_ms);
+        max_age_ms.map_or(Timestamp::from_millis(i64::MIN), |age| self.aged.plus_ms(-age))
     }
 
     /// The approvals that count.
@@ -154,7 +173,7 @@ impl World {
     pub(crate) fn facts(&self, settings: &Settings, dossier: &Dossier) -> policy::Facts {
         let submitted = dossier.submitted();
         let tally = self.tally(dossier);
-        let methods = settings.policies.methods_named(&submitted.action);
+        let methods = settings.policies_of(dossier).methods_named(&submitted.action);
         let count = |count: &i64| u64::try_from(*count).unwrap_or(0);
         let all = |counts: &BTreeMap<String, u64>| {
             settings
@@ -171,7 +190,11 @@ impl World {
             channel: submitted.channel.clone(),
             now: self.now,
             waited_ms: self.now.since_ms(dossier.waiting_since(&methods)),
-            verified: dossier.verified().into_iter().map(str::to_owned).collect(),
+            verified: dossier
+                .verified(self.verified_since(settings, dossier))
+                .into_iter()
+                .map(str::to_owned)
+                .collect(),
             attested: submitted.attested.iter().cloned().collect(),
             approvals: tally.by_seat.iter().map(|(seat, votes)| (seat.clone(), count(votes))).collect(),
             approvals_any: count(&tally.any),
@@ -221,6 +244,20 @@ impl World {
                 attributes: BTreeMap::new(),
             },
         }
+    }
+}
+
+/// Whatever else is missing, that the action goes on is missing too.
+fn pause_at(verdict: &mut Verdict, action: &str, paused: Pause) {
+    let missing = Missing::Paused { action: action.to_owned(), since: paused.since };
+    match &mut verdict.decision {
+        Decision::Release => {
+            let paths = verdict.criteria.policies.iter();
+            let paths = paths.map(|policy| Path { policy: policy.clone(), missing: vec![missing.clone()] });
+            verdict.decision = Decision::Hold { paths: paths.collect() };
+        }
+        Decision::Hold { paths } => paths.iter_mut().for_each(|path| path.missing.push(missing.clone())),
+        Decision::Deny { .. } => {}
     }
 }
 

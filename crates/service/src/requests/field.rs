@@ -15,6 +15,8 @@ pub(crate) const CHOICE: &str = "choice";
 pub(crate) const PARAMETERS: &str = "parameters";
 /// Why.
 pub(crate) const REASON: &str = "reason";
+/// Why the glass was broken.
+pub(crate) const GLASS: &str = "glass";
 /// What the latest look at the sources found.
 pub(crate) const FOUND: &str = "found";
 

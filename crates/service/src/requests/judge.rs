@@ -16,6 +16,7 @@ use crate::app::Service;
 use crate::clock;
 use crate::hold;
 use crate::jobs::wish;
+use crate::pause;
 use crate::person;
 use crate::ports::store::{Change, Find, Gauge, JobChange, Loaded, Needs};
 use crate::record::History;
@@ -148,7 +149,12 @@ pub(crate) fn current<'a>(loaded: &Loaded, found: Option<&'a Found>) -> Result<O
 pub(crate) fn judging_needs(settings: &Settings, dossier: &Dossier, now: Timestamp) -> Needs {
     let mut people: BTreeSet<_> = dossier.votes().iter().map(|vote| vote.by).collect();
     people.extend(&dossier.submitted().asking.persons);
-    let mut records = vec![(hold::KIND.to_owned(), Find::ByRoot), survey::need(dossier.id()), clock::need()];
+    let mut records = vec![
+        (hold::KIND.to_owned(), Find::ByRoot),
+        survey::need(dossier.id()),
+        clock::need(),
+        pause::need(&dossier.submitted().action),
+    ];
     records.extend(people.into_iter().map(person::need));
     Needs {
         request: Some(dossier.id()),
@@ -160,7 +166,7 @@ pub(crate) fn judging_needs(settings: &Settings, dossier: &Dossier, now: Timesta
 /// The actions whose running requests a verdict may rest on, the request's own among them.
 fn gauges(settings: &Settings, dossier: &Dossier) -> BTreeSet<String> {
     let own = &dossier.submitted().action;
-    let read = settings.policies.needs(own);
+    let read = settings.policies_of(dossier).needs(own);
     let read = read.into_iter().flat_map(|it| it.running.iter().chain(&it.started_today));
     read.chain([own]).cloned().collect()
 }
@@ -231,6 +237,7 @@ fn decide(
                 change.jobs.push(wish("wake", id.to_string(), now));
             }
             change.jobs.extend(wake_later(&verdict, settings, id, now));
+            change.jobs.extend(wake_when_stale(world, settings, &dossier));
             let action = settings.actions.get(&dossier.submitted().action);
             if action.is_none_or(|action| action.call_to_vote) {
                 change.jobs.extend(call_voters(history, &dossier, &verdict, now));
@@ -261,7 +268,9 @@ fn decide(
 /// nothing about whether others fit.
 fn is_full(paths: &[Path], action: &str) -> bool {
     let own = |missing: &Missing| match missing {
-        Missing::Capacity { action: of, .. } | Missing::Today { action: of, .. } => of == action,
+        Missing::Capacity { action: of, .. }
+        | Missing::Today { action: of, .. }
+        | Missing::Paused { action: of, .. } => of == action,
         _ => false,
     };
     paths.iter().any(|path| !path.missing.is_empty() && path.missing.iter().all(own))
@@ -306,7 +315,9 @@ fn waiting_word(missing: &Missing) -> String {
         Missing::Verification { method } => format!("verification:{method}"),
         Missing::Vote { group, .. } => format!("vote:{group}"),
         Missing::Time { .. } => "time".to_owned(),
-        Missing::Capacity { action, .. } | Missing::Today { action, .. } => format!("capacity:{action}"),
+        Missing::Capacity { action, .. } | Missing::Today { action, .. } | Missing::Paused { action, .. } => {
+            format!("capacity:{action}")
+        }
         Missing::Conflict { .. } => "conflict".to_owned(),
         Missing::Survey => "survey".to_owned(),
         Missing::Identity => "identity".to_owned(),
@@ -333,6 +344,14 @@ fn wake_later(verdict: &Verdict, settings: &Settings, id: RequestId, now: Timest
         }
     }
     at.map(|at| wish("advance", id.to_string(), at))
+}
+
+/// When the oldest verification that counts stops to: what is missing is another thing from then on.
+fn wake_when_stale(world: &World, settings: &Settings, dossier: &Dossier) -> Option<JobChange> {
+    let action = settings.actions.get(&dossier.submitted().action)?;
+    let oldest = dossier.oldest_verification(world.verified_since(settings, dossier))?;
+    let at = oldest.plus_ms(action.verification_max_age_ms?).plus_ms(1);
+    Some(wish("advance", dossier.id().to_string(), at))
 }
 
 /// Seats that are asked to vote for the first time on this digest.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use countersign_core::id::{Digest, PersonId, RequestId};
 use countersign_core::plan::Plan;
-use countersign_core::request::{Ending, State};
+use countersign_core::request::{Ending, Glass, State};
 use countersign_core::subject::{Proof, Requester, Target};
 use countersign_core::time::Timestamp;
 use countersign_core::verdict::Verdict;
@@ -16,7 +16,7 @@ use crate::record::{self, History};
 use crate::refusal::Refusal;
 use crate::requests::facts::World;
 use crate::requests::survey::{self, Latest};
-use crate::requests::{ask, field, judge};
+use crate::requests::{ask, field, glass, judge};
 use crate::seal;
 use crate::settings::Settings;
 
@@ -70,6 +70,10 @@ pub struct Picture {
     pub reason: Option<String>,
     /// Parameters, opened.
     pub parameters: BTreeMap<String, String>,
+    /// Whether its glass was broken, and what came of it.
+    pub glass: Option<Glass>,
+    /// Why it was broken, opened.
+    pub glass_reason: Option<String>,
     /// What happened, in order.
     pub events: Vec<(Timestamp, String)>,
 }
@@ -83,6 +87,8 @@ pub struct ListQuery {
     pub action: Option<String>,
     /// `me`, or a word such as `vote:privacy`, `capacity:erase`.
     pub waiting_for: Option<String>,
+    /// Whose glass was broken: `any`, or where its review is: `due`, `overdue`, `done`.
+    pub glass: Option<String>,
     /// Naming this identity: kind and value.
     pub subject: Option<(String, String)>,
     /// After this one.
@@ -137,6 +143,8 @@ impl Picture {
             runs: dossier.runs(),
             reason: None,
             parameters: BTreeMap::new(),
+            glass: dossier.glass().cloned(),
+            glass_reason: None,
             events: Vec::new(),
             row,
         }
@@ -152,6 +160,10 @@ impl Service {
         if matches!(caller, Caller::Subject(_)) && picture.proofs.is_empty() {
             picture.plan = None;
             picture.digest = None;
+        }
+        // Why somebody else broke the glass is for those who review it.
+        if matches!(caller, Caller::Subject(_)) {
+            picture.glass_reason = None;
         }
         Ok(picture)
     }
@@ -206,6 +218,9 @@ impl Service {
             if let Some(reason) = self.field(&key, id, field::REASON).await? {
                 picture.reason = String::from_utf8(reason).ok();
             }
+            if let Some(reason) = self.field(&key, id, field::GLASS).await? {
+                picture.glass_reason = String::from_utf8(reason).ok();
+            }
             if let Some(parameters) = self.field(&key, id, field::PARAMETERS).await? {
                 picture.parameters = serde_json::from_slice(&parameters).unwrap_or_default();
             }
@@ -231,6 +246,9 @@ impl Service {
         if let Some((kind, value)) = &asked.subject {
             let value = ask::normalise(kind, value);
             query.terms.push(record::term("stated", seal::blind(&self.keys, kind, &value).as_bytes()));
+        }
+        if let Some(word) = &asked.glass {
+            query.terms.push(record::term(glass::INDEX, word));
         }
         match asked.waiting_for.as_deref() {
             None => Ok(self.store.list(query).await?),

@@ -183,11 +183,20 @@ impl Service {
         &self,
         id: RequestId,
         holder: Option<Holder>,
+        decide: impl FnMut(&mut History, &Loaded) -> Result<Change, Refusal> + Send + 'static,
+    ) -> Result<(), Refusal> {
+        self.change_with(Needs { request: Some(id), ..Needs::default() }, holder, decide).await
+    }
+
+    /// The same over more than the request.
+    pub(crate) async fn change_with(
+        &self,
+        mut needs: Needs,
+        holder: Option<Holder>,
         mut decide: impl FnMut(&mut History, &Loaded) -> Result<Change, Refusal> + Send + 'static,
     ) -> Result<(), Refusal> {
-        let mut needs = Needs { request: Some(id), ..Needs::default() };
         if let Some(holder) = &holder {
-            needs.records = vec![holder.need(), person::need(holder.person)];
+            needs.records.extend([holder.need(), person::need(holder.person)]);
         }
         self.act(needs, move |loaded| {
             if let Some(holder) = &holder {
@@ -200,7 +209,7 @@ impl Service {
         Ok(())
     }
 
-    async fn say(&self, id: RequestId, what: &str, text: Option<String>) -> Result<Said, Refusal> {
+    pub(crate) async fn say(&self, id: RequestId, what: &str, text: Option<String>) -> Result<Said, Refusal> {
         let Some(text) = text else { return Ok(None) };
         ask::check_text(if what == "comment" { "text" } else { "reason" }, &text)?;
         let Some(key) = self.data_key(id).await? else {

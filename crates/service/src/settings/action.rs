@@ -17,6 +17,11 @@ pub(super) const STANDARD: [(&str, Effect); 4] = [
 
 const EXPIRES_AFTER_MS: i64 = 30 * DAY_MS;
 const EXPIRES_UNPROVEN_AFTER_MS: i64 = DAY_MS;
+/// Failures within [`PAUSE_WINDOW_MS`] that pause an action, unless the settings say otherwise.
+const PAUSE_AFTER: u32 = 5;
+const PAUSE_WINDOW_MS: i64 = 3_600_000;
+/// The most failures that can be asked for: their times are kept in one record.
+const PAUSE_AFTER_MOST: i64 = 1_000;
 /// Below this a person could not answer at all.
 const LEAST_MS: i64 = 100;
 
@@ -51,6 +56,12 @@ pub struct Action {
     pub deadline: Option<Clock>,
     /// Whether reviewers get mail when their vote is missing.
     pub call_to_vote: bool,
+    /// A verification older than this no longer counts; `None`: it always does.
+    pub verification_max_age_ms: Option<i64>,
+    /// After so many runs that got stuck the action pauses; 0: never.
+    pub pause_after: u32,
+    /// Failures that lie further back than this are forgotten.
+    pub pause_window_ms: i64,
 }
 
 impl Action {
@@ -63,6 +74,9 @@ impl Action {
             expires_unproven_after_ms: EXPIRES_UNPROVEN_AFTER_MS,
             deadline: None,
             call_to_vote: true,
+            verification_max_age_ms: None,
+            pause_after: PAUSE_AFTER,
+            pause_window_ms: PAUSE_WINDOW_MS,
         }
     }
 
@@ -99,6 +113,13 @@ impl Action {
         action.expires_unproven_after_ms = action.expires_unproven_after_ms.min(action.expires_after_ms);
         if let Some(call) = section.flag("call_to_vote") {
             action.call_to_vote = call;
+        }
+        action.verification_max_age_ms = section.duration("verification_max_age", LEAST_MS..=LONGEST_MS);
+        if let Some(count) = section.number("pause_after", 0..=PAUSE_AFTER_MOST) {
+            action.pause_after = u32::try_from(count).unwrap_or(PAUSE_AFTER);
+        }
+        if let Some(span_ms) = section.duration("pause_window", LEAST_MS..=LONGEST_MS) {
+            action.pause_window_ms = span_ms;
         }
         action.deadline = section.text("deadline").and_then(|it| regimes.find(section.page(), &it));
         section.finish();

@@ -1,6 +1,7 @@
 //! From files to [`Settings`]: reads, checks names against each other, loads the policies. Tells every mistake
 //! that can be told at once; what rests on something broken is not checked, so that no mistake is told twice.
 
+mod glass;
 mod maps;
 mod names;
 mod policies;
@@ -28,13 +29,16 @@ impl Settings {
         }
         let maps = Maps::read(bundle, &mut mistakes);
         let page = Page::new(SETTINGS_FILE, bundle.files.get(SETTINGS_FILE).map_or("", String::as_str));
-        let file = SettingsFile::read(&page, &maps);
+        let file = SettingsFile::read(&page, &maps, bundle);
         mistakes.extend(page.into_mistakes());
         let mut warnings = vec![];
-        let policies = file
-            .as_ref()
-            .filter(|it| it.names_are_sound)
-            .and_then(|it| policies::load(bundle, &it.vocabulary, &mut mistakes, &mut warnings));
+        let policies = file.as_ref().filter(|it| it.names_are_sound).and_then(|it| {
+            policies::load(bundle, &it.vocabulary, it.glass_file(), &mut mistakes, &mut warnings)
+        });
+        // Only beside policies that load: what is wrong with those is not to be told twice.
+        let written = file.as_ref().filter(|_| policies.is_some());
+        let break_glass =
+            written.and_then(|it| policies::load_glass(bundle, it, &mut mistakes, &mut warnings));
         let (Some(file), Some(policies), true) = (file, policies, mistakes.is_empty()) else {
             mistakes.sort();
             return Err(mistakes);
@@ -56,6 +60,7 @@ impl Settings {
             schedules: file.schedules,
             vocabulary: file.vocabulary,
             policies,
+            break_glass,
             warnings,
             bundle: bundle.clone(),
         })

@@ -6,7 +6,7 @@ mod policy_words;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use countersign_core::conflict::Resolution;
 use countersign_core::deadline::{Clock, FirstDay, Rolls, Unit};
@@ -93,6 +93,17 @@ fn inventory(settings: &Settings) -> Inventory {
     for it in &settings.schedules {
         put(5, format!("schedule `{}`", it.name), Stands::Shown(schedule_in_words(it)));
     }
+    if let Some(it) = &settings.break_glass {
+        let names = |all: &BTreeSet<String>| all.iter().cloned().collect::<Vec<_>>().join(", ");
+        let within = duration::show(it.review_within_ms);
+        let said = format!(
+            "by {} under {}, told to {}, reviewed within {within}",
+            names(&it.who),
+            it.file,
+            names(&it.seats)
+        );
+        put(2, "breaking the glass".to_owned(), Stands::Shown(said));
+    }
     let values = [
         ("environment", settings.environment.clone()),
         ("time_zone", settings.time_zone_name.clone()),
@@ -138,6 +149,13 @@ fn action_in_words(action: &Action) -> String {
     ];
     words.push(action.deadline.as_ref().map_or("no deadline".to_owned(), clock_in_words));
     words.push(if action.call_to_vote { "calls to vote" } else { "calls nobody" }.to_owned());
+    words.extend(
+        action.verification_max_age_ms.map(|age| format!("verifications count for {}", duration::show(age))),
+    );
+    words.push(match action.pause_after {
+        0 => "never pauses".to_owned(),
+        after => format!("pauses after {after} failures in {}", duration::show(action.pause_window_ms)),
+    });
     words.join(", ")
 }
 

@@ -7,6 +7,7 @@ mod compile;
 pub mod datamap;
 mod difference;
 pub mod duration;
+mod glass;
 mod mistake;
 mod regime;
 mod schedule;
@@ -16,6 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use countersign_core::conflict::Rule;
 use countersign_core::deadline::{Calendar, NoDeadline};
+use countersign_core::request::Dossier;
 use countersign_core::time::Timestamp;
 use countersign_policy::{PolicySet, Vocabulary};
 use jiff::tz::TimeZone;
@@ -24,6 +26,7 @@ pub use action::{Action, Effect};
 pub use bundle::{Bundle, MOST_BYTES, MOST_FILES, NoBundle, SETTINGS_FILE};
 pub use datamap::DataMap;
 pub use difference::difference;
+pub use glass::BreakGlass;
 pub use mistake::{Mistake, did_you_mean, report};
 pub use schedule::{NoCron, Schedule, parse_cron};
 
@@ -62,6 +65,8 @@ pub struct Settings {
     pub vocabulary: Vocabulary,
     /// The policies.
     pub policies: PolicySet,
+    /// What counts instead for a request whose glass was broken; `None`: nobody may break it.
+    pub break_glass: Option<BreakGlass>,
     /// What works and should be known, such as conditions that are enforced and cannot be explained.
     pub warnings: Vec<String>,
     /// The files that all this was made of.
@@ -87,6 +92,12 @@ impl Settings {
         let after = clock.due(receipt, &self.calendar)?.tomorrow().map_err(|_| NoDeadline::OutOfRange)?;
         let end = after.to_zoned(self.time_zone.clone()).map_err(|_| NoDeadline::OutOfRange)?;
         Ok(Some(Timestamp::from_millis(end.timestamp().as_millisecond()).plus_ms(-1)))
+    }
+
+    /// The policies by which a request is judged.
+    pub fn policies_of(&self, dossier: &Dossier) -> &PolicySet {
+        let broken = self.break_glass.as_ref().filter(|_| dossier.glass().is_some());
+        broken.map_or(&self.policies, |glass| &glass.policies)
     }
 
     /// Verification methods that the policies of `action` name.

@@ -2,15 +2,18 @@
 //! hand. It knows nothing of doors and real sources.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, unreachable_pub)]
 
+mod age;
 mod clock;
 mod code;
 mod conflict;
 mod drift;
 mod fixture;
 mod forget;
+mod glass;
 mod govern;
 mod inbox;
 mod life;
+mod pause;
 mod portal;
 mod record;
 mod run;

@@ -155,6 +155,24 @@ fn every_kind() -> Vec<(&'static str, Event)> {
         ("withdrawn", Event::Withdrawn { by: None }),
         ("expired", Event::Expired),
         ("extended", Event::Extended { by: person(3), due_at: AT, reason: None }),
+        (
+            "glass_broken",
+            Event::GlassBroken {
+                by: person(3),
+                seats: vec!["privacy".to_owned()],
+                reason: commitment(7),
+                review_due: AT,
+            },
+        ),
+        (
+            "glass_reviewed",
+            Event::GlassReviewed {
+                by: person(4),
+                seat: "privacy".to_owned(),
+                justified: true,
+                text: Some(commitment(8)),
+            },
+        ),
         ("commented", Event::Commented { by: person(3), text: commitment(7) }),
     ]
 }

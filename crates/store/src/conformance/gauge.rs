@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use countersign_service::ports::store::{Gauge, Needs, Row, Status, StoreError};
+use countersign_service::ports::store::{Change, Find, Gauge, Needs, RecordChange, Row, Status, StoreError};
 use countersign_service::refusal::Refusal;
 
 use super::Trial;
@@ -109,4 +110,61 @@ pub(super) async fn a_limit_is_never_exceeded_however_many_ask_at_once(trial: &d
     }
     assert_eq!(placed, LIMIT);
     assert_eq!(load(&*store, gauge(None, 0)).await.running, counts(&[("erase", LIMIT)]));
+}
+
+/// As an action that pauses: what one decision wrote under the gauge, every later one under it sees, on any node.
+pub(super) async fn nothing_starts_under_a_gauge_after_what_stops_it_was_written(trial: &dyn Trial) {
+    let store = trial.store();
+    let stop = || ("stop".to_owned(), Find::Id("erase".to_owned()));
+    let seen = Arc::new(AtomicU64::new(u64::MAX));
+    let asking: Vec<_> = (1..=40u64)
+        .map(|n| {
+            let (store, seen) = (Arc::clone(&store), Arc::clone(&seen));
+            tokio::spawn(async move {
+                loop {
+                    let seen = Arc::clone(&seen);
+                    let needs = |n| Needs { records: vec![stop()], ..gauge(n, 0) };
+                    // The twentieth stops the others.
+                    let needs = if n == 20 { needs(None) } else { needs(Some(n)) };
+                    let answer = store
+                        .act(
+                            needs,
+                            Box::new(move |loaded| {
+                                if n == 20 {
+                                    let running = loaded.running.get("erase").copied().unwrap_or(0);
+                                    seen.store(running, Ordering::SeqCst);
+                                    let (kind, id) = ("stop".to_owned(), "erase".to_owned());
+                                    let (body, terms) = (b"stop".to_vec(), Vec::new());
+                                    let put = RecordChange::Put {
+                                        kind,
+                                        id,
+                                        body,
+                                        terms,
+                                        expires_at: None,
+                                        expect: Some(0),
+                                    };
+                                    return Ok(Change { records: vec![put], ..Change::default() });
+                                }
+                                if loaded.of_kind("stop").next().is_some() {
+                                    return Err(Refusal::NotFound("way"));
+                                }
+                                Ok(request(submitted(row(n, Status::Released))))
+                            }),
+                        )
+                        .await;
+                    if !matches!(answer, Err(StoreError::Conflict)) {
+                        return answer;
+                    }
+                }
+            })
+        })
+        .collect();
+    for answer in asking {
+        match answer.await.unwrap() {
+            Ok(_) | Err(StoreError::Refused(Refusal::NotFound("way"))) => {}
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+    let running = load(&*store, gauge(None, 0)).await.running.get("erase").copied().unwrap_or(0);
+    assert_eq!(running, seen.load(Ordering::SeqCst), "started after they were stopped");
 }

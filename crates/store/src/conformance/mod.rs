@@ -89,7 +89,8 @@ cases! {
         the_running_are_counted_by_action_without_the_asking_request,
         the_started_are_counted_from_the_start_of_the_day_without_the_asking_request,
         open_requests_that_share_a_root_come_oldest_first,
-        a_limit_is_never_exceeded_however_many_ask_at_once;
+        a_limit_is_never_exceeded_however_many_ask_at_once,
+        nothing_starts_under_a_gauge_after_what_stops_it_was_written;
     list:
         every_list_shows_what_a_plain_filter_shows_page_by_page,
         requests_are_found_under_all_their_terms,

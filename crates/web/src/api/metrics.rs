@@ -41,6 +41,14 @@ fn written(measures: &Measures) -> String {
         let (what, age) = (escaped(&waiting.what), seconds(waiting.oldest_ms));
         let _ = writeln!(text, "countersign_waiting_oldest_seconds{{for=\"{what}\"}} {age}");
     }
+    head(&mut text, "countersign_paused", "1 for each action that is paused after repeated failures.");
+    for action in &measures.paused {
+        let _ = writeln!(text, "countersign_paused{{action=\"{}\"}} 1", escaped(action));
+    }
+    head(&mut text, "countersign_glass", "Requests whose glass was broken, by where their review is.");
+    for (word, count) in &measures.glass {
+        let _ = writeln!(text, "countersign_glass{{review=\"{}\"}} {count}", escaped(word));
+    }
     for (name, help, value) in [
         (
             "countersign_oldest_open_seconds",
@@ -128,6 +136,8 @@ mod tests {
             checkpoint_size: 5,
             unsigned_ms: 250,
             verdicts: Spread { counts, sum: Duration::from_millis(6_100) },
+            glass: vec![("overdue".to_owned(), 1)],
+            paused: vec!["erase".to_owned()],
             clock_in_doubt: true,
             settings_version: 4,
         });
@@ -139,6 +149,8 @@ mod tests {
             "countersign_job_lag_seconds 0",
             "countersign_checkpoint_entries 5",
             "countersign_unsigned_seconds 0.25",
+            "countersign_paused{action=\"erase\"} 1",
+            "countersign_glass{review=\"overdue\"} 1",
             "countersign_clock_in_doubt 1",
             "countersign_verdict_seconds_bucket{le=\"0.001\"} 2",
             "countersign_verdict_seconds_bucket{le=\"0.01\"} 3",
@@ -163,6 +175,8 @@ mod tests {
             checkpoint_size: 0,
             unsigned_ms: 0,
             verdicts: Spread { counts: [0; BUCKETS_MS.len() + 1], sum: Duration::ZERO },
+            glass: Vec::new(),
+            paused: Vec::new(),
             clock_in_doubt: false,
             settings_version: 0,
         });

@@ -5,6 +5,7 @@ pub(super) mod accept;
 pub(super) mod comments;
 pub(super) mod evidence;
 pub(super) mod extend;
+pub(super) mod glass;
 pub(super) mod one;
 pub(super) mod package;
 pub(super) mod resolve;
@@ -85,6 +86,9 @@ pub(crate) struct ListParams {
     /// Waiting for this: `me`, or a word such as `vote:privacy`.
     #[param(example = "me")]
     waiting_for: Option<String>,
+    /// Whose glass was broken: `any`, or where its review is: `due`, `overdue`, `done`.
+    #[param(inline)]
+    glass: Option<GlassWord>,
     /// About the subject of this identity: kind, colon, value.
     #[param(example = "email:ana@example.test")]
     subject: Option<String>,
@@ -97,6 +101,31 @@ pub(crate) struct ListParams {
     /// How many: 1 to 200, 50 if nobody says.
     #[param(minimum = 1, maximum = 200)]
     limit: Option<u32>,
+}
+
+/// Where the review of a broken glass is.
+#[derive(Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum GlassWord {
+    /// Wherever it is.
+    Any,
+    /// Not due yet.
+    Due,
+    /// Its time is over.
+    Overdue,
+    /// Done.
+    Done,
+}
+
+impl GlassWord {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Any => "any",
+            Self::Due => "due",
+            Self::Overdue => "overdue",
+            Self::Done => "done",
+        }
+    }
 }
 
 /// In which order.
@@ -168,11 +197,12 @@ impl Submission {
 
 impl ListParams {
     fn into_query(self) -> Result<ListQuery, Problem> {
-        let ListParams { status, action, waiting_for, subject, order, cursor, limit } = self;
+        let ListParams { status, action, waiting_for, glass, subject, order, cursor, limit } = self;
         Ok(ListQuery {
             status: status.as_deref().map_or(Ok(Vec::new()), statuses)?,
             action,
             waiting_for,
+            glass: glass.map(|glass| glass.word().to_owned()),
             subject: subject.as_deref().map(identity).transpose()?,
             after: cursor.as_deref().map(page::request_after).transpose()?,
             limit: page::length(limit)?,

@@ -148,7 +148,7 @@ fn order(missing: &Missing) -> u8 {
         Missing::Vote { .. } => 3,
         Missing::Time { .. } => 4,
         Missing::Conflict { .. } => 5,
-        Missing::Capacity { .. } | Missing::Today { .. } => 6,
+        Missing::Capacity { .. } | Missing::Today { .. } | Missing::Paused { .. } => 6,
     }
 }
 
@@ -171,7 +171,7 @@ fn step(visit: &Visit, id: RequestId, seen: &Seen, missing: &Missing, zone: &Tim
         }
         Missing::Conflict { .. } => now("step.conflict"),
         Missing::LegalHold { .. } => now("step.hold"),
-        Missing::Capacity { .. } | Missing::Today { .. } => now("step.turn"),
+        Missing::Capacity { .. } | Missing::Today { .. } | Missing::Paused { .. } => now("step.turn"),
         Missing::Attestation { .. } | Missing::Opaque { .. } => now("step.check"),
     })
 }

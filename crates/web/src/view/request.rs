@@ -8,6 +8,7 @@ use countersign_service::requests::picture::{Picture, VoteSeen};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::glass::GlassView;
 use super::moment::Moment;
 use super::plan::PlanView;
 use super::result::ResultView;
@@ -54,6 +55,9 @@ pub(crate) struct Request {
     stuck: Option<String>,
     /// What came of it, once it has ended.
     result: Option<ResultView>,
+    /// Whether its glass was broken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    glass: Option<GlassView>,
     /// What happened, in order.
     events: Vec<EventView>,
     /// The one key to a subject's own request; in the answer to its submission alone.
@@ -200,6 +204,7 @@ impl From<Picture> for Request {
             runs: picture.runs,
             stuck: picture.stuck,
             result: picture.ending.map(Into::into),
+            glass: picture.glass.map(|glass| GlassView::of(glass, picture.glass_reason)),
             events: picture
                 .events
                 .into_iter()

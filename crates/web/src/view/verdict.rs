@@ -4,6 +4,8 @@ use countersign_core::verdict::{Decision, Missing, Path, Verdict};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::view::moment::Moment;
+
 /// What policy says of a request at this moment.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct VerdictView {
@@ -76,6 +78,13 @@ pub(crate) enum MissingView {
         /// So many there are.
         now: i64,
     },
+    /// The action is paused after repeated failures, until a person resumes it.
+    Paused {
+        /// The action.
+        action: String,
+        /// Since when.
+        since: Moment,
+    },
     /// Other requests on the same subject go first.
     Conflict {
         /// How many.
@@ -129,6 +138,7 @@ impl From<Missing> for MissingView {
             Missing::Time { need_ms, remaining_ms } => Self::Time { need_ms, remaining_ms },
             Missing::Capacity { action, below, now } => Self::Capacity { action, below, now },
             Missing::Today { action, below, now } => Self::Today { action, below, now },
+            Missing::Paused { action, since } => Self::Paused { action, since: since.into() },
             Missing::Conflict { count } => Self::Conflict { count },
             Missing::Survey => Self::Survey,
             Missing::Identity => Self::Identity,

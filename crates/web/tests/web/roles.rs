@@ -93,6 +93,7 @@ async fn path_of(house: &House, operation: &str, path: &str, request: &str) -> S
             let minted = tokens["items"].as_array().unwrap().iter().find(|token| token["service"] == "desk");
             format!("/v1/tokens/{}", minted.unwrap()["id"].as_str().unwrap())
         }
+        "resumeAction" => "/v1/limits/erase/resume".to_owned(),
         "readTile" => "/ledger/tile/0/000.p/1".to_owned(),
         "placeLegalHold" | "liftLegalHold" => "/v1/legal-holds/case-1".to_owned(),
         "giveSeat" | "takeSeat" | "enrolTotp" => {
@@ -112,6 +113,8 @@ fn body_of(operation: &str, request: &str, digest: &str) -> Option<Value> {
         "resolveRequest" => json!({"subject": {"account": "1"}}),
         "extendRequest" => json!({"due_at": "2099-01-01T00:00:00Z"}),
         "commentOnRequest" => json!({"text": "seen"}),
+        "breakGlass" => json!({"reason": "an emergency"}),
+        "reviewGlass" => json!({"seat": "privacy", "justified": true}),
         "placeLegalHold" => json!({"subject": {"email": "ana@example.test"}}),
         "applySettings" => {
             let files =

@@ -14,7 +14,7 @@ type Arrow = (String, String, String);
 #[test]
 fn next_takes_exactly_the_arrows_of_the_list() {
     let list: String =
-        arrows().into_iter().map(|(from, event, to)| format!("{from:<9} {event:<11} {to}\n")).collect();
+        arrows().into_iter().map(|(from, event, to)| format!("{from:<9} {event:<14} {to}\n")).collect();
     assert_eq!(list, include_str!("arrows.txt"), "the arrows are now:\n{list}");
 }
 
@@ -47,6 +47,10 @@ fn states() -> Vec<State> {
         Vec::new(),
         waiting(),
         vec![Event::Ambiguous { matches: 2 }],
+        vec![broken("op", 3)],
+        [vec![broken("op", 3)], released()].concat(),
+        [vec![broken("op", 3)], running()].concat(),
+        [vec![broken("op", 3)], stuck()].concat(),
         released(),
         running(),
         [running(), all_void(1).into()].concat(),
@@ -94,6 +98,8 @@ fn events() -> Vec<Event> {
         Event::Withdrawn { by: None },
         Event::Expired,
         Event::Extended { by, due_at: moment(DUE + 1), reason: None },
+        broken("op", 9),
+        reviewed("bo", true),
         Event::Commented { by, text: sealed("remark") },
     ]
 }

@@ -19,13 +19,13 @@ fn a_proof_is_taken_while_it_waits_and_not_after_the_release() {
 fn a_method_is_verified_only_for_an_identity_that_the_survey_holds() {
     let stranger = verified("totp", "mallory@example.org", 1);
     let state = given([stranger, verified("email", "ana@example.org", 2), surveyed(survey(3))]).state();
-    assert_eq!(state.dossier().verified(), ["email"].into());
+    assert_eq!(state.dossier().verified(LONG_AGO), ["email"].into());
 }
 
 #[test]
 fn before_a_survey_nothing_is_verified() {
     let state = given([verified("email", "ana@example.org", 1)]).state();
-    assert!(state.dossier().verified().is_empty());
+    assert!(state.dossier().verified(LONG_AGO).is_empty());
     assert!(state.dossier().is_proved());
 }
 
@@ -34,7 +34,7 @@ fn an_identity_of_the_same_value_and_another_kind_proves_nothing() {
     let mut other = proof("email", "ana@example.org", 1);
     other.identity.kind = "account".to_owned();
     let state = given([Event::Verified { proof: other }, surveyed(survey(2))]).state();
-    assert!(state.dossier().verified().is_empty());
+    assert!(state.dossier().verified(LONG_AGO).is_empty());
 }
 
 #[test]

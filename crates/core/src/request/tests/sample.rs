@@ -14,6 +14,8 @@ use crate::time::Timestamp;
 use crate::verdict::{Criteria, Decision, Verdict};
 
 /// Without a proof it expires at this second; with one, at `EXPIRES`.
+/// Before everything.
+pub(super) const LONG_AGO: Timestamp = Timestamp::from_millis(i64::MIN);
 pub(super) const EXPIRES_UNPROVEN: i64 = 1_000;
 pub(super) const EXPIRES: i64 = 10_000;
 pub(super) const DUE: i64 = 5_000;
@@ -288,4 +290,16 @@ pub(super) fn criteria() -> Criteria {
 /// A run that left nothing.
 pub(super) fn outcome() -> Outcome {
     Outcome { touched: orders(100), ..Outcome::default() }
+}
+
+/// Somebody broke the glass.
+pub(super) fn broken(by: &str, review_due: i64) -> Event {
+    let seats = vec!["privacy".to_owned()];
+    let reason = sealed("an emergency");
+    Event::GlassBroken { by: person(by), seats, reason, review_due: moment(review_due) }
+}
+
+/// Somebody reviewed it.
+pub(super) fn reviewed(by: &str, justified: bool) -> Event {
+    Event::GlassReviewed { by: person(by), seat: "privacy".to_owned(), justified, text: None }
 }

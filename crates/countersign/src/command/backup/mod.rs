@@ -40,11 +40,11 @@ impl Backup {
         if !self.check {
             make(&config, &self.directory, &copy)?;
         }
-        let key = keys::verifier(&config.keys.directory)?;
+        let keys = keys::verifiers(&config.keys.directory)?;
         let proved = runtime()?.block_on(async {
             let store = SqliteStore::read_only(&copy, clock())
                 .with_context(|| format!("the copy {} cannot be read", copy.display()))?;
-            proof::prove(&store, &key).await.with_context(|| format!("the copy in {shown} proves nothing"))
+            proof::prove(&store, &keys).await.with_context(|| format!("the copy in {shown} proves nothing"))
         })?;
         let checkpoint =
             String::from_utf8(proved.note.clone()).context("the newest checkpoint is no text")?;

@@ -25,11 +25,11 @@ pub(crate) struct Proved {
 ///
 /// # Errors
 /// What does not hold together.
-pub(crate) async fn prove(store: &dyn Store, key: &VerifierKey) -> anyhow::Result<Proved> {
+pub(crate) async fn prove(store: &dyn Store, keys: &[VerifierKey]) -> anyhow::Result<Proved> {
     let (size, root) = store.head().await?;
     let newest = store.checkpoint(None).await?;
     let (_, note) = newest.context("no checkpoint was issued yet: start the server once")?;
-    let signed = Checkpoint::open(&note, std::slice::from_ref(key)).context("the newest checkpoint")?;
+    let signed = Checkpoint::open(&note, keys).context("the newest checkpoint")?;
     ensure!(signed.size <= size, "a checkpoint speaks of {} entries, and there are {size}", signed.size);
     let mut tree = Edge::new();
     let mut agrees = signed.size == 0;

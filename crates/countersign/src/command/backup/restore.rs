@@ -37,11 +37,11 @@ impl Restore {
                 there.display()
             );
         }
-        let key = keys::verifier(&config.keys.directory)?;
+        let keys = keys::verifiers(&config.keys.directory)?;
         let proved = runtime()?.block_on(async {
             let store = SqliteStore::read_only(&from, clock())
                 .with_context(|| format!("the copy {} cannot be read", from.display()))?;
-            proof::prove(&store, &key).await.with_context(|| format!("{} proves nothing", from.display()))
+            proof::prove(&store, &keys).await.with_context(|| format!("{} proves nothing", from.display()))
         })?;
         let folder = to.parent().context("the store's path names no file")?;
         private_folder(folder)?;

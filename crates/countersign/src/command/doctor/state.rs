@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use anyhow::{Context, ensure};
 use countersign_core::time::Timestamp;
 use countersign_ledger::{Checkpoint, Edge, consistency, consistency_tiles, edge_of};
-use countersign_service::clock_of;
 use countersign_service::ports::store::{Needs, Query, Status, Store};
+use countersign_service::{clock_of, glass_of, paused_of};
 
 use super::{Found, Look, told};
 use crate::config::Config;
@@ -26,6 +26,8 @@ pub(super) async fn looks(store: &dyn Store, config: &Config) -> Vec<Look> {
     vec![
         ("ledger".to_owned(), told(ledger(store, config).await)),
         ("clock".to_owned(), told(clock(store).await)),
+        ("paused".to_owned(), told(paused(store).await)),
+        ("broken glass".to_owned(), told(glass(store).await)),
         ("stuck".to_owned(), told(stuck(store).await)),
         ("overdue".to_owned(), told(overdue(store).await)),
         ("work".to_owned(), told(work(store).await)),
@@ -34,7 +36,7 @@ pub(super) async fn looks(store: &dyn Store, config: &Config) -> Vec<Look> {
 
 async fn ledger(store: &dyn Store, config: &Config) -> anyhow::Result<Found> {
     const AGAIN: &str = "stop the server, and put a copy back with `countersign restore`";
-    let key = keys::verifier(&config.keys.directory)?;
+    let keys = keys::verifiers(&config.keys.directory)?;
     let (size, root) = store.head().await?;
     let mut tiles: BTreeMap<(u8, u64), Vec<u8>> = BTreeMap::new();
     for tile in edge_of(size) {
@@ -46,7 +48,7 @@ async fn ledger(store: &dyn Store, config: &Config) -> anyhow::Result<Found> {
     let Some((_, note)) = store.checkpoint(None).await? else {
         return Ok(Found::Attend("no checkpoint was signed yet: start the server once".to_owned()));
     };
-    let signed = Checkpoint::open(&note, std::slice::from_ref(&key)).context("the newest checkpoint")?;
+    let signed = Checkpoint::open(&note, &keys).context("the newest checkpoint")?;
     ensure!(signed.size <= size, "the newest checkpoint was signed over entries that are not there: {AGAIN}");
     if signed.size > 0 {
         tiles.clear();
@@ -87,6 +89,33 @@ async fn clock(store: &dyn Store) -> anyhow::Result<Found> {
         ),
         None if view.mark.is_none() => Found::Fine("nobody has watched it yet".to_owned()),
         None => Found::Fine("is believed".to_owned()),
+    })
+}
+
+async fn paused(store: &dyn Store) -> anyhow::Result<Found> {
+    let paused = paused_of(store).await?;
+    let names: Vec<&str> = paused.iter().map(|(action, _)| action.as_str()).collect();
+    Ok(if names.is_empty() {
+        Found::Fine("nothing".to_owned())
+    } else {
+        Found::Attend(format!(
+            "{}: failed again and again, so nothing of it starts. See in the log why, mend it, and let it go on with \
+             `countersign limit resume`",
+            names.join(", ")
+        ))
+    })
+}
+
+async fn glass(store: &dyn Store) -> anyhow::Result<Found> {
+    let counted: BTreeMap<String, u64> = glass_of(store).await?.into_iter().collect();
+    let of = |word: &str| counted.get(word).copied().unwrap_or(0);
+    Ok(match (of("overdue"), of("due")) {
+        (0, 0) => Found::Fine("nothing waits for a review".to_owned()),
+        (0, due) => Found::Fine(format!("{due} requests wait for a review that is not due yet")),
+        (overdue, _) => Found::Attend(format!(
+            "{overdue} requests were let past the usual policies, and nobody reviewed that in time: see `countersign glass \
+             list --review overdue`"
+        )),
     })
 }
 

@@ -33,11 +33,13 @@ impl Export {
         let shown = self.directory.display().to_string();
         let empty = std::fs::read_dir(&self.directory).map_or(true, |mut files| files.next().is_none());
         anyhow::ensure!(empty, "{shown} is not empty; name a folder for this export alone");
-        let key = keys::verifier(&config.keys.directory)?;
+        let keys = keys::verifiers(&config.keys.directory)?;
         let (size, checkpoints) = runtime()?.block_on(async {
             let store = store::read_only(&config).await?;
-            let log = Log::open(&*store, &key).await?;
-            write(&self.directory, VKEY_PATH, format!("{key}\n").as_bytes())?;
+            let log = Log::open(&*store, &keys).await?;
+            // The first one first: whoever knows that one follows the entries to the others.
+            let vkeys: String = keys.iter().map(|key| format!("{key}\n")).collect();
+            write(&self.directory, VKEY_PATH, vkeys.as_bytes())?;
             entries_and_tiles(&log, &self.directory).await?;
             let count = checkpoints(&*store, log.head.size, &self.directory).await?;
             // Last: with it there, the export is complete.

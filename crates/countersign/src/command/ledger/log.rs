@@ -16,11 +16,11 @@ pub(super) struct Log<'a> {
 }
 
 impl<'a> Log<'a> {
-    /// The ledger in `store`, under its newest checkpoint, which must be of `key`.
-    pub(super) async fn open(store: &'a dyn Store, key: &VerifierKey) -> anyhow::Result<Self> {
+    /// The ledger in `store`, under its newest checkpoint, which must be of one of `keys`.
+    pub(super) async fn open(store: &'a dyn Store, keys: &[VerifierKey]) -> anyhow::Result<Self> {
         let newest = store.checkpoint(None).await?;
         let (_, note) = newest.context("no checkpoint was issued yet: start the server once")?;
-        let head = Checkpoint::open(&note, std::slice::from_ref(key)).context("the newest checkpoint")?;
+        let head = Checkpoint::open(&note, keys).context("the newest checkpoint")?;
         Ok(Self { store, head, note })
     }
 

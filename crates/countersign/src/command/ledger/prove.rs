@@ -32,10 +32,10 @@ impl Prove {
         let config = Config::load(&config::locate(context.config.as_deref()))?;
         let id: RequestId =
             self.request.parse().map_err(|why| Usage(format!("`{}`: {why}", self.request)))?;
-        let key = keys::verifier(&config.keys.directory)?;
+        let keys = keys::verifiers(&config.keys.directory)?;
         let (written, events) = runtime()?.block_on(async {
             let store = store::read_only(&config).await?;
-            let log = Log::open(&*store, &key).await?;
+            let log = Log::open(&*store, &keys).await?;
             let loaded = store.load(Needs { request: Some(id), ..Needs::default() }).await?;
             let record = loaded.request.with_context(|| format!("there is no request {id}"))?;
             std::fs::create_dir_all(&self.out)

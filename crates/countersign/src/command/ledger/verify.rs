@@ -21,7 +21,8 @@ const MAX_KEYS_BYTES: usize = 64 * 1024;
 pub(crate) struct Verify {
     /// The folder that `ledger export` wrote
     directory: PathBuf,
-    /// The log's verifier keys, one a line, from elsewhere than the export
+    /// The log's verifier keys, one a line, from elsewhere than the export; the first one is enough, for the entries name
+    /// its successors
     #[arg(long, value_name = "FILE")]
     vkey: Option<PathBuf>,
 }
@@ -44,6 +45,7 @@ impl Verify {
             "entries": report.entries,
             "tiles": report.tiles,
             "checkpoints": report.checkpoints,
+            "successors": report.successors.iter().map(|(entry, key)| json!({ "entry": entry, "vkey": key.to_string() })).collect::<Vec<_>>(),
             "findings": report.findings.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "findings_left_out": report.findings_left_out,
         });
@@ -92,6 +94,8 @@ fn text(report: &Report, trusted: bool) -> String {
         "recomputed {} entries, compared {} tiles and {} older checkpoints",
         report.entries, report.tiles, report.checkpoints
     ));
+    let succeeded = |(entry, key): &(u64, VerifierKey)| format!("from entry {entry} on signed by {key}");
+    lines.extend(report.successors.iter().map(succeeded));
     lines.extend(report.findings.iter().map(|finding| format!("  × {finding}")));
     if report.findings_left_out > 0 {
         lines.push(format!("  and {} more", report.findings_left_out));

@@ -8,8 +8,9 @@ use countersign_policy::Vocabulary;
 use jiff::tz::TimeZone;
 
 use super::maps::Maps;
-use super::{names, timers};
+use super::{glass, names, timers};
 use crate::settings::action::{Action, STANDARD};
+use crate::settings::bundle::Bundle;
 use crate::settings::duration::{DAY_MS, LONGEST_MS};
 use crate::settings::regime::{self, Regimes};
 use crate::settings::schedule::Schedule;
@@ -32,18 +33,19 @@ pub(super) struct SettingsFile {
     pub(super) calendar: Calendar,
     pub(super) schedules: Vec<Schedule>,
     pub(super) vocabulary: Vocabulary,
+    pub(super) glass: Option<glass::Written>,
     /// Whether every name that policies may use was read: if not, a policy that names one is not to blame.
     pub(super) names_are_sound: bool,
 }
 
 impl SettingsFile {
     /// `None` where the text is no TOML: what stands behind a broken line may belong elsewhere.
-    pub(super) fn read(page: &Page<'_>, maps: &Maps) -> Option<Self> {
+    pub(super) fn read(page: &Page<'_>, maps: &Maps, bundle: &Bundle) -> Option<Self> {
         let table = page.parse();
-        page.is_clean().then(|| Self::of(Section::top(page, &table), maps))
+        page.is_clean().then(|| Self::of(Section::top(page, &table), maps, bundle))
     }
 
-    fn of(top: Section<'_>, maps: &Maps) -> Self {
+    fn of(top: Section<'_>, maps: &Maps, bundle: &Bundle) -> Self {
         let page = top.page();
         let (vocabulary, environment) = vocabulary(&top, maps);
         let written = top.named("actions");
@@ -64,6 +66,7 @@ impl SettingsFile {
             package_days: top.number("package_days", 1..=365).unwrap_or(PACKAGE_DAYS),
             calendar: regime::calendar(&top),
             schedules: timers::read(&top, &actions, maps, &time_zone),
+            glass: glass::Written::read(&top, bundle, &vocabulary),
             vocabulary: Vocabulary { actions: actions.keys().cloned().collect(), ..vocabulary },
             names_are_sound: false,
             actions,
@@ -73,6 +76,11 @@ impl SettingsFile {
         // A misspelt `groups` is an unknown key, and leaves all groups unknown.
         file.names_are_sound = top.finish() && names_read && maps.are_sound;
         file
+    }
+
+    /// The file of the policies for broken glass: it does not count otherwise.
+    pub(super) fn glass_file(&self) -> Option<&str> {
+        self.glass.as_ref().map(|it| &*it.file)
     }
 }
 

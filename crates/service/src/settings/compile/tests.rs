@@ -160,6 +160,32 @@ fn day_begins_at_midnight_of_the_time_zone_also_on_the_short_day() {
 }
 
 #[test]
+fn day_begins_once_on_the_long_day_and_on_the_leap_day() {
+    let settings = compile(SMALL, &[]).unwrap();
+    let start = |text: &str| shown(settings.day_start(at(text)));
+    // 25 October 2026 has 25 hours in Berlin: both of its hours from two to three are of one day.
+    for text in
+        ["2026-10-24T22:00:00Z", "2026-10-25T00:30:00Z", "2026-10-25T01:30:00Z", "2026-10-25T22:59:59Z"]
+    {
+        assert_eq!(start(text), "2026-10-24T22:00:00Z", "{text}");
+    }
+    assert_eq!(start("2026-10-25T23:00:00Z"), "2026-10-25T23:00:00Z");
+    assert_eq!(start("2028-02-29T12:00:00Z"), "2028-02-28T23:00:00Z");
+    assert_eq!(start("2028-02-29T23:00:00Z"), "2028-02-29T23:00:00Z");
+}
+
+#[test]
+fn answer_is_due_by_the_end_of_the_day_on_the_wall_across_both_changes_and_on_a_leap_day() {
+    let settings = compile(DEMO, &[("maps/shop.toml", MAP)]).unwrap();
+    let due = |received: &str| shown(settings.due_at("erase", at(received)).unwrap().unwrap());
+    // From winter time into summer time, and back: the day ends an hour sooner and later by UTC.
+    assert_eq!(due("2026-03-09T12:00:00Z"), "2026-04-09T21:59:59.999Z");
+    assert_eq!(due("2026-10-01T12:00:00Z"), "2026-11-02T22:59:59.999Z"); // 1 November is a Sunday
+    // Received on the last day of January of a leap year.
+    assert_eq!(due("2028-01-31T12:00:00Z"), "2028-02-29T22:59:59.999Z");
+}
+
+#[test]
 fn answer_is_due_by_the_end_of_the_last_day() {
     let settings = compile(DEMO, &[("maps/shop.toml", MAP)]).unwrap();
     // Received at half past midnight of 3 March in Berlin; 3 April 2026 is Good Friday, and 6 April a holiday.

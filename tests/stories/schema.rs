@@ -1,0 +1,58 @@
+//! Somebody else's fuzzer against the served description, under every role: no call fails by our fault, and none answers
+//! otherwise than the description says.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::asked::People;
+use crate::node::Node;
+
+/// What it holds every answer against.
+const CHECKS: &str =
+    "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance";
+
+/// Everybody who has a token: the desk and the portal are services that submit.
+const TOKENS: [&str; 5] = ["desk", "portal", "olga-officer", "opal-operator", "ada-admin"];
+
+#[test]
+fn another_fuzzer_finds_no_fault_and_no_answer_outside_the_description_under_any_role() {
+    // `./test` fetches it, and says so where it cannot.
+    let tool = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/schemathesis/bin/st");
+    if !tool.exists() {
+        println!("skipped: schemathesis is not in target/schemathesis; `./test` fetches it");
+        return;
+    }
+    let long = std::env::var_os("COUNTERSIGN_LONG").is_some();
+    // Each role on a server of its own: what one changes must not hide from the others what there is.
+    for token in TOKENS {
+        let mut node = Node::begin(60);
+        node.start();
+        let people = People::at(&node);
+        people.approve(&people.ask("erase", 20));
+        // Half of the calls are about a request that is there.
+        let known = format!("[parameters]\n\"path.id\" = [\"{}\", \"someone\"]\n", people.ask("export", 21));
+        std::fs::write(node.folder().join("schemathesis.toml"), known).unwrap();
+        let secret = std::fs::read_to_string(node.folder().join("tokens").join(token)).unwrap();
+        let output = Command::new(&tool)
+            .arg("run")
+            .arg(format!("{}/openapi.json", node.url()))
+            .args(["--header", &format!("Authorization: Bearer {}", secret.trim())])
+            .args(["--checks", CHECKS, "--phases", "examples,coverage,fuzzing"])
+            .args(["--max-examples", if long { "300" } else { "4" }, "--seed", "2026"])
+            // An endless answer.
+            .args(["--exclude-path", "/v1/feed"])
+            .args(["--continue-on-failure", "--no-color", "--suppress-health-check", "all"])
+            .args(["--generation-database", "none"])
+            .current_dir(node.folder())
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let complained = String::from_utf8_lossy(&output.stderr).into_owned();
+        let summary: Vec<&str> =
+            said.lines().filter(|line| line.contains("generated") || line.contains("Tested")).collect();
+        println!("{token}: {}", summary.join("; "));
+        assert!(output.status.success(), "{token}: {said}{complained}");
+        assert!(!node.log().contains("panicked"), "{token}: {}", node.log());
+        node.stop();
+    }
+}
