@@ -8,8 +8,9 @@ use countersign_core::id::PersonId;
 use countersign_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::caller::{Holder, Role};
-use crate::ports::store::{Change, Find, Loaded, RecordChange};
+use crate::app::Service;
+use crate::caller::{Act, Caller, Holder, Role};
+use crate::ports::store::{Change, Find, Loaded, Needs, Record, RecordChange};
 use crate::record;
 use crate::refusal::Refusal;
 use crate::token::{self, Token};
@@ -99,6 +100,32 @@ pub(crate) fn ask(loaded: &Loaded, holder: &Holder, what: &str) -> Result<Second
             };
             Ok(Second::Noted(Change { records: vec![put], entries: entry("proposed")?, ..Change::default() }))
         }
+    }
+}
+
+/// What one administrator asked for, and another has yet to ask for too.
+#[derive(Clone, Debug)]
+pub struct Proposed {
+    /// The act, with everything in it that could differ.
+    pub what: String,
+    /// Who asked first.
+    pub by: PersonId,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl Service {
+    /// What waits for a second administrator.
+    pub async fn proposals(&self, caller: &Caller) -> Result<Vec<Proposed>, Refusal> {
+        caller.may(Act::ManagePeople)?;
+        let now = self.store.load(Needs::default()).await?.now;
+        let page = self.store.page(KIND, None, 200).await?;
+        let standing = page.iter().filter(|record| record.expires_at.is_none_or(|at| at > now));
+        let read = |record: &Record| {
+            let Proposal { by, at } = record::read(record)?;
+            Ok(Proposed { what: record.id.clone(), by, at })
+        };
+        standing.map(read).collect()
     }
 }
 
