@@ -1,4 +1,4 @@
-//! The doors over HTTP: the API for programs, the portal for people. Takes calls apart, asks the service once, puts answers together.
+//! The doors over HTTP: the API for programs, the portal for customers, the console for people who work here. Takes calls apart, asks the service once, puts answers together.
 //! It knows no store, no source and no inbox, and decides nothing.
 #![warn(missing_docs)]
 
@@ -6,6 +6,7 @@ mod answer;
 mod api;
 mod app;
 mod caller;
+mod console;
 mod extract;
 mod idempotency;
 mod limit;

@@ -1,0 +1,84 @@
+//! `/console/requests/{id}/evidence`: what the ledger holds of a request, with proofs that the browser checks by itself.
+
+use axum::response::{IntoResponse, Response};
+use countersign_service::Evidence;
+use http::HeaderValue;
+use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use maud::{Markup, html};
+use serde_json::json;
+
+use super::desk::{Desk, Of};
+use super::layout::Tab;
+use super::{assets, respond, show};
+
+/// The page.
+pub(super) async fn show(Of(desk, id): Of) -> Response {
+    let evidence = match desk.app.service.evidence(&desk.caller, id).await {
+        Ok(evidence) => evidence,
+        Err(refusal) => return respond::refused(&desk, &refusal),
+    };
+    let title = format!("Evidence {}", show::short(id));
+    let address = format!("{}/requests/{id}/evidence.json", super::ROOT);
+    let content = html! {
+        p.over { a href={ (super::ROOT) "/requests/" (id) } { "Request " (show::short(id)) } }
+        h1 { "Evidence" }
+        p.lead { (evidence.entries.len()) " entries of the ledger tell of this request." }
+        (checker(&desk, &evidence.vkey, "evidence", &address))
+        p { a.button.second href=(address) download={ "evidence-" (id) ".json" } { "Download" } }
+        ol.entries {
+            @for entry in &evidence.entries {
+                li {
+                    p.over { "№ " (entry.index) " " span data-checked=(entry.index) {} }
+                    pre tabindex="0" { code { (pretty(&entry.entry)) } }
+                }
+            }
+        }
+        script src=(assets::address("verify.js", assets::VERIFY)) defer {}
+    };
+    respond::page(&desk, Tab::Ledger, &title, &content)
+}
+
+/// The button that recomputes, and where it tells what it found.
+pub(super) fn checker(_desk: &Desk, vkey: &str, what: &str, address: &str) -> Markup {
+    html! {
+        section.card data-verify=(what) data-from=(address) {
+            h2 { "Check it in this browser" }
+            p { "The browser fetches the entries, hashes them itself, and compares the result with the signed checkpoint. It trusts the server for nothing but the key; compare that with one that you have from elsewhere." }
+            div.field {
+                label for="vkey" { "The ledger's key" }
+                input id="vkey" type="text" value=(vkey) spellcheck="false" autocomplete="off";
+            }
+            button type="button" data-check disabled { "Check" }
+            noscript { p { "This needs a script. Without one: " code { "countersign ledger verify" } "." } }
+            ul.checks role="status" aria-live="polite" data-checks {}
+        }
+    }
+}
+
+/// The evidence as a file.
+pub(super) async fn download(Of(desk, id): Of) -> Response {
+    let Evidence { entries, checkpoint, vkey } = match desk.app.service.evidence(&desk.caller, id).await {
+        Ok(evidence) => evidence,
+        Err(refusal) => return respond::refused(&desk, &refusal),
+    };
+    let entries: Vec<_> = entries
+        .iter()
+        .map(|proof| json!({ "index": proof.index, "entry": String::from_utf8_lossy(&proof.entry), "proof": proof.proof }))
+        .collect();
+    let body =
+        json!({ "request": id.to_string(), "entries": entries, "checkpoint": checkpoint, "vkey": vkey });
+    let mut response = ([(CONTENT_TYPE, "application/json")], body.to_string()).into_response();
+    let name = format!("attachment; filename=\"evidence-{id}.json\"");
+    if let Ok(name) = HeaderValue::from_str(&name) {
+        response.headers_mut().insert(CONTENT_DISPOSITION, name);
+    }
+    response
+}
+
+/// An entry with its members on lines of their own. What is hashed is the entry as it is.
+pub(super) fn pretty(entry: &[u8]) -> String {
+    serde_json::from_slice::<serde_json::Value>(entry)
+        .ok()
+        .and_then(|value| serde_json::to_string_pretty(&value).ok())
+        .unwrap_or_else(|| String::from_utf8_lossy(entry).into_owned())
+}
