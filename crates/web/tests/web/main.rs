@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod bad_input;
+mod console;
 mod given;
 mod idempotency;
 mod ledger;

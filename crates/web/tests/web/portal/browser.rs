@@ -9,11 +9,15 @@ use crate::given::House;
 
 /// A browser.
 pub(crate) struct Browser<'a> {
-    house: &'a House,
+    pub(crate) house: &'a House,
     pub(crate) cookies: BTreeMap<String, String>,
     pub(crate) language: &'static str,
     /// Sent with each form, beside what a browser sends.
     pub(crate) origin: Option<&'static str>,
+    /// Sent with each call, for whoever calls with a token.
+    pub(crate) bearer: Option<String>,
+    /// What the browser says of where a form stood.
+    pub(crate) site: Option<&'static str>,
 }
 
 /// A page, or what else came.
@@ -26,7 +30,14 @@ pub(crate) struct Page {
 
 impl<'a> Browser<'a> {
     pub(crate) fn new(house: &'a House) -> Self {
-        Self { house, cookies: BTreeMap::new(), language: "en", origin: Some("http://privacy.test") }
+        Self {
+            house,
+            cookies: BTreeMap::new(),
+            language: "en",
+            origin: Some("http://privacy.test"),
+            bearer: None,
+            site: None,
+        }
     }
 
     pub(crate) async fn get(&mut self, path: &str) -> Page {
@@ -54,7 +65,13 @@ impl<'a> Browser<'a> {
     async fn call(&mut self, method: &str, path: &str, body: Body) -> Page {
         let mut request = Request::builder().method(method).uri(path).header("host", "privacy.test");
         request = request.header("accept-language", self.language);
+        if let Some(bearer) = &self.bearer {
+            request = request.header("authorization", format!("Bearer {bearer}"));
+        }
         if method == "POST" {
+            if let Some(site) = self.site {
+                request = request.header("sec-fetch-site", site);
+            }
             request = request.header("content-type", "application/x-www-form-urlencoded");
             if let Some(origin) = self.origin {
                 request = request.header("origin", origin);

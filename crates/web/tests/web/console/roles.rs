@@ -1,0 +1,162 @@
+//! Who may do what at the console, as a picture: `tests/console.txt`. The rows are the routes that the code has; each is
+//! asked by each caller, about a request of somebody else and with a form of their own.
+
+use super::*;
+
+const PICTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/console.txt");
+const ROUTES: &str = include_str!("../../../src/console.rs");
+const CALLERS: [&str; 8] =
+    ["nobody", "subject", "desk", "submitter", "reviewer", "operator", "auditor", "administrator"];
+const LEGEND: &str = "# Who may do what at the console, about a request of the support desk. `yes`: let through, whatever came of\n\
+    # it. `no`: refused. `404`: there is no such thing for them. `on`: led to another page. `401`: who are you?\n\
+    # UPDATE_ROLES=1 cargo test -p countersign-web roles\n\n";
+
+/// Every route, with its method.
+pub(super) fn routes() -> Vec<(&'static str, String)> {
+    let mut routes = Vec::new();
+    for line in ROUTES.lines().filter(|line| line.trim_start().starts_with(".route(")) {
+        let path = line.split('"').nth(1).unwrap();
+        for (method, word) in [("GET", "get("), ("POST", "post(")] {
+            if line.contains(word) && !path.contains("{*") {
+                routes.push((method, path.to_owned()));
+            }
+        }
+    }
+    assert!(routes.len() > 30, "the routes are read from the code: {routes:?}");
+    routes
+}
+
+/// A form of their own, from whatever page has one for them.
+async fn form(clerk: &mut Browser<'_>, own: &str) -> Vec<(String, String)> {
+    for path in ["/console/requests", "/console/policies/try", "/console/people", own] {
+        let page = clerk.get(path).await;
+        if page.text.contains("name=\"token\"") {
+            let hidden = page.form("").1;
+            return hidden.into_iter().filter(|(name, _)| name == "form" || name == "token").collect();
+        }
+    }
+    Vec::new()
+}
+
+async fn column(caller: &str) -> Vec<String> {
+    let house = house().await;
+    let mut answers = Vec::new();
+    let mut clerk = match caller {
+        "nobody" => Browser::new(&house),
+        "subject" => Browser { bearer: Some(house.subjects_own().await.1), ..Browser::new(&house) },
+        role => clerk(&house, role),
+    };
+    let own = match caller {
+        "submitter" => {
+            let body = json!({"action": "erase", "subject": {"email": "ana@example.test"}});
+            let own = house.call("submitter", "POST", "/v1/requests", body).await.json();
+            format!("/console/requests/{}", own["id"].as_str().unwrap())
+        }
+        _ => String::from("/console"),
+    };
+    for (method, path) in routes() {
+        // Each in its turn about a request that nothing happened to.
+        let (id, digest) = erasure(&house).await;
+        let person = house.people["auditor"].to_string();
+        let about = if path.contains("/people/") { &person } else { &id };
+        let path = path.replace("{id}", about);
+        let page = if method == "GET" {
+            if path == "/console/feed" {
+                let mut request = Request::get(&path);
+                if let Some(token) = &clerk.bearer {
+                    request = request.header("authorization", format!("Bearer {token}"));
+                }
+                let status = house.status(request.body(Body::empty()).unwrap()).await.as_u16();
+                Page { status, headers: Default::default(), location: String::new(), text: String::new() }
+            } else {
+                clerk.get(&path).await
+            }
+        } else {
+            let mut fields = form(&mut clerk, &own).await;
+            let more = [
+                ("vote", "approve"),
+                ("digest", &*digest),
+                ("seat", "privacy"),
+                ("id", &*id),
+                ("reason", "seen"),
+                ("text", "seen"),
+                ("kind", "account"),
+                ("value", "1"),
+                ("due", "2099-01-01"),
+                ("how", "retry"),
+                ("held", "yes"),
+                ("name", "Bo"),
+                ("email", "bo@staff.example"),
+                ("service", "crm"),
+                ("role", "submitter"),
+                ("label", "t0"),
+                ("case", "case-1"),
+                ("request", &*id),
+                ("policies", crate::given::POLICY),
+            ];
+            fields.extend(more.map(|(name, value)| (name.to_owned(), value.to_owned())));
+            let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (&**name, &**value)).collect();
+            clerk.post(&path, &fields).await
+        };
+        assert!(page.status < 500, "{caller}: {method} {path}: {}", page.status);
+        let note = page.location.split_once("note=").map_or("", |(_, note)| note);
+        answers.push(
+            match (page.status, note) {
+                (401, _) => "401",
+                (403, _) | (303, "not_allowed" | "own_request" | "not_your_seat") => "no",
+                (303, "not_found") if path.ends_with("/withdraw") => "404",
+                (404, _) => "404",
+                (303, _) if method == "GET" => "on",
+                _ => "yes",
+            }
+            .to_owned(),
+        );
+    }
+    answers
+}
+
+#[tokio::test]
+async fn every_role_may_do_at_the_console_what_the_picture_shows_and_nothing_else() {
+    let mut columns = Vec::new();
+    for caller in CALLERS {
+        columns.push(column(caller).await);
+    }
+    let mut drawn = format!("{LEGEND}{:<48}", "");
+    drawn.extend(CALLERS.map(|caller| format!("{caller:<14}")));
+    drawn.push('\n');
+    for (n, (method, path)) in routes().iter().enumerate() {
+        let mut line = format!("{:<48}", format!("{method} {path}"));
+        line.extend(columns.iter().map(|column| format!("{:<14}", column[n])));
+        drawn.push_str(&line);
+        drawn.push('\n');
+    }
+    let drawn = drawn.lines().map(|line| format!("{}\n", line.trim_end())).collect::<String>();
+    if std::env::var_os("UPDATE_ROLES").is_some() {
+        std::fs::write(PICTURE, &drawn).unwrap();
+    }
+    let kept = std::fs::read_to_string(PICTURE).unwrap_or_default();
+    assert!(drawn == kept, "console.txt is not what is:\n{drawn}");
+}
+
+/// A submitter sees their own request, and of another's not even that it is there.
+#[tokio::test]
+async fn submitter_sees_their_own_requests_alone() {
+    let house = house().await;
+    let (other, _) = erasure(&house).await;
+    let body = json!({"action": "erase", "subject": {"email": "ana@example.test"}});
+    let own = house.call("submitter", "POST", "/v1/requests", body).await.json();
+    let own = own["id"].as_str().unwrap();
+    let mut sub = clerk(&house, "submitter");
+    let list = sub.get("/console/requests").await;
+    assert!(list.text.contains(own) && !list.text.contains(&other), "{}", list.text);
+    let nowhere = "00000000-0000-4000-8000-000000000000";
+    for ending in ["", "/evidence", "/evidence.json"] {
+        let theirs = sub.get(&format!("/console/requests/{other}{ending}")).await;
+        let none = sub.get(&format!("/console/requests/{nowhere}{ending}")).await;
+        assert_eq!((theirs.status, &theirs.text), (none.status, &none.text), "{ending}");
+    }
+    let page = sub.get(&format!("/console/requests/{own}")).await;
+    assert!(page.text.contains("Take it back") && !page.text.contains("id=\"decide\""), "{}", page.text);
+    let sent = sub.send_to(&page, "/withdraw", &[]).await;
+    assert!(sent.location.ends_with("note=withdrawn"), "{}", sent.location);
+}
