@@ -28,6 +28,8 @@ pub struct NewPerson {
     pub identities: BTreeMap<String, String>,
     /// Whether they administer; then they never hold a seat.
     pub administers: bool,
+    /// What they may do when they sign in, beside what follows from seats and from administering.
+    pub roles: BTreeSet<Role>,
 }
 
 /// A token to mint.
@@ -92,6 +94,10 @@ impl Service {
         let holder = caller.may(Act::ManagePeople)?.clone();
         ask::check_text("name", &new.name)?;
         let identities: Vec<_> = ask::normalised(&new.identities)?.into_iter().collect();
+        if new.roles.iter().any(|role| matches!(role, Role::Administrator | Role::Reviewer)) {
+            let why = "are submitter, operator and auditor; a seat makes a reviewer, `administers` an administrator";
+            return Err(Refusal::invalid("roles", why));
+        }
         let person = Person {
             id: self.new_person_id(),
             name: new.name,
@@ -99,6 +105,7 @@ impl Service {
             seats: BTreeSet::new(),
             active: true,
             administers: new.administers,
+            roles: new.roles,
             totp: None,
         };
         let put = person.put(&self.keys, &*self.chance, Some(0))?;

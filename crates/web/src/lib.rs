@@ -13,6 +13,7 @@ mod openapi;
 mod portal;
 mod problem;
 mod serve;
+mod sign;
 mod view;
 mod zip;
 
@@ -22,3 +23,4 @@ pub use openapi::document;
 pub use portal::{Colour, Logo, Portal};
 pub use problem::Problem;
 pub use serve::serve;
+pub use sign::SignIn;
