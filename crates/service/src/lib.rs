@@ -26,6 +26,7 @@ mod rotate;
 pub mod seal;
 mod second;
 pub mod settings;
+pub mod sign;
 pub mod token;
 mod totp;
 mod witness;

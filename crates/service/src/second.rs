@@ -13,6 +13,7 @@ use crate::caller::{Act, Caller, Holder, Role};
 use crate::ports::store::{Change, Find, Loaded, Needs, Record, RecordChange};
 use crate::record;
 use crate::refusal::Refusal;
+use crate::sign::joined;
 use crate::token::{self, Token};
 
 /// The kind of record that notes who asked first.
@@ -45,12 +46,16 @@ pub(crate) enum Second {
 
 /// What to load to ask. `what` names the act with everything in it that could differ: ids and hashes, nobody's data.
 pub(crate) fn need(what: &str) -> Vec<(String, Find)> {
-    vec![(token::KIND.to_owned(), Find::All), (KIND.to_owned(), Find::Id(what.to_owned()))]
+    vec![
+        (token::KIND.to_owned(), Find::All),
+        joined::need_all(),
+        (KIND.to_owned(), Find::Id(what.to_owned())),
+    ]
 }
 
-/// The people who administer: by tokens that open something now.
+/// The people who administer: by tokens that open something now, or because they may sign in.
 pub(crate) fn administrators(loaded: &Loaded) -> Result<BTreeSet<PersonId>, Refusal> {
-    let mut people = BTreeSet::new();
+    let mut people = joined::administrators(loaded)?;
     for record in loaded.of_kind(token::KIND) {
         let token: Token = record::read(record)?;
         let stands = token.holder(&record.id, loaded.now);

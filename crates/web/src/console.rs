@@ -63,6 +63,7 @@ pub(crate) fn routes() -> Router<App> {
         .route("/console/sources", get(sources::show))
         .route("/console/people", get(people::show).post(people::add))
         .route("/console/people/{id}/seat", post(people::seat))
+        .route("/console/people/{id}/invite", post(people::invite))
         .route("/console/tokens", get(tokens::show).post(tokens::mint))
         .route("/console/tokens/revoke", post(tokens::revoke))
         .route("/console/holds", get(holds::show).post(holds::place))

@@ -14,6 +14,7 @@ mod openapi;
 mod portal;
 mod problem;
 mod serve;
+mod sign;
 mod view;
 mod zip;
 
@@ -23,3 +24,4 @@ pub use openapi::document;
 pub use portal::{Colour, Logo, Portal};
 pub use problem::Problem;
 pub use serve::serve;
+pub use sign::SignIn;

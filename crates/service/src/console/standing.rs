@@ -7,7 +7,7 @@ use countersign_core::time::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::app::Service;
-use crate::caller::Caller;
+use crate::caller::{Act, Caller};
 use crate::person;
 use crate::ports::store::Needs;
 use crate::refusal::Refusal;
@@ -28,6 +28,22 @@ pub struct Standing {
 }
 
 impl Service {
+    /// Whether whoever follows what happens still may: their session stands and their roles allow it. It counts as no use
+    /// of the session, so that a page that stays open does not keep it from ending.
+    ///
+    /// # Errors
+    /// When they may not any more.
+    pub async fn still_follows(&self, caller: &Caller) -> Result<(), Refusal> {
+        let holder = caller.may(Act::ReadFeed)?;
+        let records = vec![holder.need(), person::need(holder.person)];
+        let loaded = self.store.load(Needs { records, ..Needs::default() }).await?;
+        holder.recheck(&loaded)?;
+        let people = person::loaded(&self.keys, &loaded)?;
+        let (person, _) = people.get(&holder.person).ok_or(Refusal::Unauthenticated)?;
+        let may = person.active && person.may_as().into_iter().any(|role| Act::ReadFeed.allowed_to(role));
+        may.then_some(()).ok_or(Refusal::Unauthenticated)
+    }
+
     /// Who this caller is.
     ///
     /// # Errors

@@ -14,6 +14,7 @@ use maud::{Markup, html};
 
 use super::respond;
 use crate::app::App;
+use crate::sign::Inside;
 
 /// Somebody at the console.
 #[derive(Clone)]
@@ -23,15 +24,20 @@ pub(super) struct Desk {
     pub(super) holder: Holder,
     pub(super) who: Standing,
     pub(super) query: BTreeMap<String, String>,
+    /// The way out.
+    pub(super) leave: Markup,
 }
 
 impl FromRequestParts<App> for Desk {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Response> {
-        let caller = match Caller::from_request_parts(parts, app).await {
-            Ok(caller) => caller,
-            Err(problem) => return Err(respond::nobody(parts, &problem)),
+        let Inside { visit, caller, .. } = Inside::from_request_parts(parts, app).await?;
+        let leave = html! {
+            form.inline method="post" action=(visit.to("/sign-out")) {
+                (visit.fields())
+                button.quiet type="submit" { "Sign out" }
+            }
         };
         let Caller::Token(holder) = &caller else { return Err(respond::not_theirs()) };
         let holder = holder.clone();
@@ -42,7 +48,7 @@ impl FromRequestParts<App> for Desk {
         };
         let query =
             Query::<BTreeMap<String, String>>::try_from_uri(&parts.uri).map(|it| it.0).unwrap_or_default();
-        Ok(Self { app: app.clone(), caller, holder, who, query })
+        Ok(Self { app: app.clone(), caller, holder, who, query, leave })
     }
 }
 

@@ -138,14 +138,13 @@ fn body_of(status: u16, body: String) -> Response {
     if status == 200 { respond::text(StatusCode::OK, body) } else { respond::on_to(&body) }
 }
 
-/// Whether a browser says that the form stood on a page of ours. One that says nothing is old; then the form's token and
-/// the cookie's `SameSite` are what there is.
+/// Whether a browser says that the form stood on a page of ours. One that says nothing is refused.
 fn is_own(headers: &HeaderMap) -> bool {
     if let Some(site) = headers.get(SEC_FETCH_SITE) {
         // Behind a proxy that changes the host, the origin says nothing; this a page cannot forge.
         return site == "same-origin";
     }
-    let Some(origin) = headers.get(ORIGIN) else { return true };
+    let Some(origin) = headers.get(ORIGIN) else { return false };
     let from = origin.to_str().ok().and_then(|origin| origin.split_once("://")).map(|(_, host)| host);
     from.is_some() && from == headers.get(HOST).and_then(|host| host.to_str().ok())
 }
@@ -159,7 +158,7 @@ mod tests {
     #[test]
     fn form_of_another_site_is_refused() {
         for (sent, own) in [
-            (&[][..], true),
+            (&[][..], false),
             (&[("origin", "https://a.example"), ("host", "a.example")][..], true),
             (&[("origin", "https://b.example"), ("host", "a.example")][..], false),
             (&[("origin", "null"), ("host", "a.example")][..], false),

@@ -97,7 +97,8 @@ fn ways(desk: &Desk, tab: Tab) -> Markup {
         div.me {
             span.dot data-line="off" title="not live" hidden {}
             button.quiet type="button" data-help hidden aria-keyshortcuts="?" { "Keys" }
-            span.name { (desk.who.name) }
+            a.name href="/account" { (desk.who.name) }
+            (desk.leave)
         }
     }
 }

@@ -7,14 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Extension;
-use axum::extract::{FromRequestParts, State};
+use axum::extract::State;
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
 use countersign_service::caller::Caller;
 use countersign_service::refusal::Refusal;
 use futures::stream;
-use http::StatusCode;
-use http::request::Parts;
+use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::Instant;
@@ -28,25 +27,11 @@ const BATCH: u32 = 512;
 /// How long to wait for the checkpoint over what was committed.
 const CATCH_UP: Duration = Duration::from_millis(20);
 
-/// A call as it came: to look again whether its sender still may.
-pub(super) struct Came(Parts);
-
-impl FromRequestParts<App> for Came {
-    type Rejection = Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Infallible> {
-        let mut came = parts.clone();
-        // Who it was is asked anew each time.
-        came.extensions.remove::<Caller>();
-        Ok(Self(came))
-    }
-}
-
 /// Tells what happens.
 pub(super) async fn listen(
-    Came(parts): Came,
     desk: Desk,
     State(app): State<App>,
+    headers: HeaderMap,
     closing: Option<Extension<Closing>>,
 ) -> Response {
     if app.service.feed_allowed(&desk.caller).is_err() {
@@ -57,7 +42,7 @@ pub(super) async fn listen(
     };
     // Before the first look, so that nothing falls between it and the first wait.
     let changes = app.service.store().changes();
-    let last = parts.headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse::<u64>().ok());
+    let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse::<u64>().ok());
     let next = match last {
         Some(last) => last.saturating_add(1),
         None => match app.service.store().head().await {
@@ -67,13 +52,22 @@ pub(super) async fn listen(
     };
     let closing = closing.map(|Extension(Closing(closing))| closing);
     let now = Instant::now();
-    let listener = Listener { app, parts, next, changes, closing, checked: now, begun: false, _room: room };
+    let listener = Listener {
+        app,
+        caller: desk.caller,
+        next,
+        changes,
+        closing,
+        checked: now,
+        begun: false,
+        _room: room,
+    };
     Sse::new(stream::unfold(listener, Listener::tell)).into_response()
 }
 
 struct Listener {
     app: App,
-    parts: Parts,
+    caller: Caller,
     /// The index of the entry that comes next.
     next: u64,
     changes: watch::Receiver<u64>,
@@ -131,10 +125,7 @@ impl Listener {
 
     /// Whether they still may: their session may have been ended while they listened.
     async fn look_again(&mut self) -> Result<(), Refusal> {
-        let mut parts = self.parts.clone();
-        let caller =
-            Caller::from_request_parts(&mut parts, &self.app).await.map_err(|_| Refusal::Unauthenticated)?;
-        self.app.service.feed_allowed(&caller)?;
+        self.app.service.still_follows(&self.caller).await?;
         self.checked = Instant::now();
         Ok(())
     }

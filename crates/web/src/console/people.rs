@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use axum::extract::{FromRequest, Request, State};
 use axum::response::Response;
 use countersign_core::id::PersonId;
+use countersign_service::caller::Role;
 use countersign_service::person::Person;
 use countersign_service::{NewPerson, Proposed};
 use maud::{Markup, html};
@@ -12,10 +13,12 @@ use maud::{Markup, html};
 use super::desk::Desk;
 use super::form::{Came, Sent};
 use super::layout::Tab;
-use super::{respond, show};
+use super::{layout, respond, show, words};
 use crate::app::App;
 use crate::view::page;
 
+/// What may be written at a person; a seat makes a reviewer.
+const ROLES: [&str; 3] = ["submitter", "operator", "auditor"];
 /// How long a page is.
 const PAGE: u32 = 100;
 
@@ -56,13 +59,23 @@ fn draw(desk: &Desk, people: &[Person], groups: &BTreeSet<String>, proposed: &[P
             }
         }
         table.people {
-            thead { tr { th scope="col" { "Name" } th scope="col" { "Reached by" } th scope="col" { "Seats" } } }
+            thead { tr { th scope="col" { "Name" } th scope="col" { "Reached by" } th scope="col" { "Seats" } th scope="col" { span.unseen { "Invite" } } } }
             tbody {
                 @for person in people {
                     tr {
-                        th scope="row" { (person.name) @if person.administers { " " span.chip { "administers" } } @if !person.active { " " span.chip.bad { "not active" } } }
+                        th scope="row" {
+                            (person.name)
+                            div.quiet { (person.may_as().into_iter().map(Role::name).collect::<Vec<_>>().join(", ")) }
+                            @if person.administers { " " span.chip { "administers" } } @if !person.active { " " span.chip.bad { "not active" } }
+                        }
                         td data-label="Reached by" { @for (kind, value) in &person.identities { div { span.quiet { (kind) " " } (value) } } }
                         td data-label="Seats" { @if person.administers { span.quiet { "An administrator holds none." } } @else { (seats(desk, person, groups)) } }
+                        td {
+                            form.inline method="post" action={ (here()) "/" (person.id) "/invite" } data-once {
+                                (desk.fields())
+                                button.quiet type="submit" aria-label={ "Invite " (person.name) } { "Invite" }
+                            }
+                        }
                     }
                 }
             }
@@ -74,6 +87,12 @@ fn draw(desk: &Desk, people: &[Person], groups: &BTreeSet<String>, proposed: &[P
                 (desk.fields())
                 div.field { label for="name" { "Name" } input id="name" name="name" type="text" required autocomplete="off"; }
                 div.field { label for="email" { "E-mail address" } input id="email" name="email" type="email" required autocomplete="off"; }
+                fieldset {
+                    legend { "They may" }
+                    @for name in ROLES {
+                        label { input type="checkbox" name="role" value=(name); " " (words::of("may", name)) }
+                    }
+                }
                 p { label { input type="checkbox" name="administers" value="yes"; " Administers, and so never holds a seat" } }
                 button type="submit" { "Add" }
             }
@@ -128,6 +147,7 @@ pub(super) async fn add(sent: Sent) -> Response {
         name: sent.text("name").to_owned(),
         identities: BTreeMap::from([("email".to_owned(), sent.text("email").to_owned())]),
         administers: sent.text("administers") == "yes",
+        roles: sent.all("role").filter_map(role).collect(),
     };
     let (app, caller) = (sent.desk.app.clone(), sent.desk.caller.clone());
     sent.once(&here(), async move {
@@ -164,4 +184,26 @@ pub(super) async fn seat(State(app): State<App>, About(sent, person): About) -> 
         Ok(Came::To(respond::with_note(&here(), if held { "seated" } else { "unseated" })))
     })
     .await
+}
+
+/// Makes the link by which they come in, and shows it this once.
+pub(super) async fn invite(State(app): State<App>, About(sent, person): About) -> Response {
+    let desk = sent.desk.clone();
+    sent.once(&here(), async move {
+        let invited = app.service.invite(&desk.caller, person).await?;
+        let link = format!("{}/sign-in/invitation/{}", app.options.sign_in.url, invited.secret);
+        let content = html! {
+            h1 { "Invited" }
+            p.lead { "Whoever opens this link is that person, so hand it over yourself. It is shown this once." }
+            p { code.secret { (link) } }
+            p { "It works once, until " (show::moment(&desk, invited.expires_at)) "." }
+            p { a.button href=(here()) { "To the people" } }
+        };
+        Ok(Came::Page(layout::page(Some(&desk), Tab::People, "Invited", &content).into_string()))
+    })
+    .await
+}
+
+fn role(name: &str) -> Option<Role> {
+    Role::ALL.into_iter().find(|role| role.name() == name && ROLES.contains(&name))
 }

@@ -3,14 +3,12 @@
 use axum::response::{IntoResponse, Response};
 use countersign_service::refusal::{Refusal, Sort};
 use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, REFERRER_POLICY, VARY};
-use http::request::Parts;
 use http::{HeaderValue, StatusCode};
 use maud::{Markup, html};
 
 use super::desk::Desk;
 use super::layout::{self, Tab};
 use super::words;
-use crate::problem::Problem;
 
 /// Everything from here, nothing inline, no frame around it.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
@@ -86,15 +84,6 @@ pub(super) fn old_form(desk: &Desk) -> Response {
 /// A program, or a subject.
 pub(super) fn not_theirs() -> Response {
     told(None, StatusCode::FORBIDDEN, "not_theirs")
-}
-
-/// Nobody is signed in.
-pub(super) fn nobody(_parts: &Parts, problem: &Problem) -> Response {
-    if problem.status() == StatusCode::UNAUTHORIZED {
-        told(None, StatusCode::UNAUTHORIZED, "nobody")
-    } else {
-        told(None, problem.status(), "trouble")
-    }
 }
 
 fn told(desk: Option<&Desk>, status: StatusCode, kind: &str) -> Response {

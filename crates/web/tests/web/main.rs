@@ -11,3 +11,4 @@ mod portal;
 mod requests;
 mod roles;
 mod serving;
+mod sign;

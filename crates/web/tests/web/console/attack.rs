@@ -25,7 +25,7 @@ async fn crawl(clerk: &mut Browser<'_>, from: &[&str]) -> Vec<(String, Page)> {
 async fn nothing_that_anybody_wrote_becomes_part_of_a_page() {
     let house = house().await;
     // Names, reasons, remarks, parameters, tables, settings: whatever somebody can write carries the mark.
-    let mut ada = clerk(&house, "administrator");
+    let mut ada = clerk(&house, "administrator").await;
     let people = ada.get("/console/people").await;
     ada.send_to(&people, "/people", &[("name", MARK), ("email", "bo@staff.example")]).await;
     let policy = format!("// {MARK}\n{}", crate::given::POLICY);
@@ -44,7 +44,7 @@ async fn nothing_that_anybody_wrote_becomes_part_of_a_page() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let address = format!("/console/requests/{id}");
-    let mut olga = clerk(&house, "reviewer");
+    let mut olga = clerk(&house, "reviewer").await;
     let page = olga.get(&address).await;
     olga.send_to(&page, "/comment", &[("text", &format!("comment{MARK}"))]).await;
     olga.send_to(&page, "/vote", &[("vote", "approve"), ("reason", &format!("vote{MARK}"))]).await;
@@ -52,7 +52,7 @@ async fn nothing_that_anybody_wrote_becomes_part_of_a_page() {
     let mut pages = Vec::new();
     let encoded = MARK.bytes().map(|b| format!("%{b:02x}")).collect::<String>();
     for role in ["reviewer", "operator", "auditor", "administrator"] {
-        let mut clerk = clerk(&house, role);
+        let mut clerk = inside(&house, role).await;
         let odd = [
             format!("/console?note={encoded}&cursor={encoded}"),
             format!("/console/requests?status={encoded}&action={encoded}"),
@@ -67,7 +67,7 @@ async fn nothing_that_anybody_wrote_becomes_part_of_a_page() {
     let form = olga.get("/console/requests").await;
     pages
         .push(("search".to_owned(), olga.send_to(&form, "/search", &[("text", MARK), ("kind", MARK)]).await));
-    let mut aude = clerk(&house, "auditor");
+    let mut aude = clerk(&house, "auditor").await;
     let form = aude.get("/console/policies/try").await;
     let fields = [("request", MARK), ("policies", MARK)];
     pages.push(("try".to_owned(), aude.send_to(&form, "/try", &fields).await));
@@ -111,7 +111,7 @@ async fn pages_are_not_kept_and_neither_titles_nor_addresses_name_anybody() {
     let house = house().await;
     let (id, _) = erasure(&house).await;
     for role in ["submitter", "reviewer", "operator", "auditor", "administrator"] {
-        let mut clerk = clerk(&house, role);
+        let mut clerk = inside(&house, role).await;
         let address = format!("/console/requests/{id}");
         let pages = crawl(&mut clerk, &["/console", &address]).await;
         assert!(pages.len() >= 3, "{role}");
@@ -142,8 +142,9 @@ async fn form_from_elsewhere_or_of_another_session_does_nothing() {
     let house = house().await;
     let (id, _) = erasure(&house).await;
     let address = format!("/console/requests/{id}");
-    let mut olga = clerk(&house, "reviewer");
+    let mut olga = clerk(&house, "reviewer").await;
     let page = olga.get(&address).await;
+    let theirs = inside(&house, "operator").await.get("/console/requests").await.form("/search").1;
     let before = house.stored().await;
     let fields = [("vote", "deny"), ("reason", "no")];
     for (site, origin) in [
@@ -162,7 +163,6 @@ async fn form_from_elsewhere_or_of_another_session_does_nothing() {
     // Without its token, with that of another form, or made for somebody else.
     let own = page.form("/vote").1;
     let part = |name: &str| own.iter().find(|(it, _)| it == name).unwrap().1.clone();
-    let theirs = clerk(&house, "operator").get("/console/requests").await.form("/search").1;
     for (form, token) in [
         (part("form"), String::new()),
         (part("form"), "0".repeat(64)),
@@ -182,7 +182,7 @@ async fn form_from_elsewhere_or_of_another_session_does_nothing() {
 async fn what_is_looked_at_changes_nothing() {
     let house = house().await;
     let (id, _) = erasure(&house).await;
-    let mut olga = clerk(&house, "reviewer");
+    let mut olga = clerk(&house, "reviewer").await;
     for path in ["vote", "comment", "withdraw", "settle", "extend", "resolve"] {
         let page = olga.get(&format!("/console/requests/{id}/{path}")).await;
         assert!(page.status == 404 || page.status == 405, "{path}: {}", page.status);

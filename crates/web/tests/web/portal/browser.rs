@@ -44,6 +44,12 @@ impl<'a> Browser<'a> {
         self.call("GET", path, Body::empty()).await
     }
 
+    /// What it sends as cookies.
+    pub(crate) fn cookie(&self) -> String {
+        let cookies = self.cookies.iter().map(|(name, value)| format!("{name}={value}"));
+        cookies.collect::<Vec<_>>().join("; ")
+    }
+
     /// Sends the first form of a page.
     pub(crate) async fn send(&mut self, page: &Page, fields: &[(&str, &str)]) -> Page {
         self.send_to(page, "", fields).await
@@ -77,10 +83,8 @@ impl<'a> Browser<'a> {
                 request = request.header("origin", origin);
             }
         }
-        let cookies: Vec<String> =
-            self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        if !cookies.is_empty() {
-            request = request.header("cookie", cookies.join("; "));
+        if !self.cookies.is_empty() {
+            request = request.header("cookie", self.cookie());
         }
         let answer = self.house.send(request.body(body).unwrap()).await;
         for set in answer.headers.get_all("set-cookie") {
