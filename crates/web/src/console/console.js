@@ -89,8 +89,11 @@ const show = (page) => {
   // What somebody is about to sign is not changed under their hand: they are told.
   const form = document.querySelector("#decide");
   const young = page.querySelector("#decide");
-  if (form) {
-    const stale = !young || young.dataset.digest !== form.dataset.digest;
+  if (form && !young) {
+    // It is over, or has gone on: there is nothing to decide any more.
+    form.closest("section").remove();
+  } else if (form) {
+    const stale = young.dataset.digest !== form.dataset.digest;
     form.querySelector("[data-stale]").hidden = !stale;
     for (const button of form.querySelectorAll("#approve")) button.disabled = stale;
   } else if (young) {

@@ -1,10 +1,13 @@
 //! `/console/requests/{id}/evidence`: what the ledger holds of a request, with proofs that the browser checks by itself.
 
 use axum::response::{IntoResponse, Response};
+use countersign_core::id::{PersonId, RequestId};
+use countersign_core::time::Timestamp;
 use countersign_service::Evidence;
 use http::HeaderValue;
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use maud::{Markup, html};
+use serde::Deserialize;
 use serde_json::json;
 
 use super::desk::{Desk, Of};
@@ -28,8 +31,10 @@ pub(super) async fn show(Of(desk, id): Of) -> Response {
         ol.entries {
             @for entry in &evidence.entries {
                 li {
-                    p.over { "№ " (entry.index) " " span data-checked=(entry.index) {} }
-                    pre tabindex="0" { code { (pretty(&entry.entry)) } }
+                    details {
+                        summary { (gist(&desk, entry.index, &entry.entry)) " " span data-checked=(entry.index) {} }
+                        pre tabindex="0" { code { (pretty(&entry.entry)) } }
+                    }
                 }
             }
         }
@@ -73,6 +78,45 @@ pub(super) async fn download(Of(desk, id): Of) -> Response {
         response.headers_mut().insert(CONTENT_DISPOSITION, name);
     }
     response
+}
+
+/// What of an entry is said in a line.
+#[derive(Deserialize)]
+struct Gist {
+    at: Timestamp,
+    request: Option<RequestId>,
+    event: Option<Kind>,
+    did: Option<String>,
+    person: Option<PersonId>,
+    token: Option<String>,
+    hold: Option<String>,
+    proposal: Option<String>,
+    settings: Option<u64>,
+}
+
+#[derive(Deserialize)]
+struct Kind {
+    event: String,
+}
+
+/// An entry in a line: its number, when, what, about what.
+pub(super) fn gist(desk: &Desk, index: u64, entry: &[u8]) -> Markup {
+    let Ok(gist) = serde_json::from_slice::<Gist>(entry) else { return html! { "№ " (index) } };
+    let (about, what) = match &gist {
+        Gist { request: Some(id), event: Some(kind), .. } => {
+            (format!("request {}", show::short(*id)), kind.event.replace('_', " "))
+        }
+        Gist { proposal: Some(what), did, .. } => (what.clone(), did.clone().unwrap_or_default()),
+        Gist { token: Some(token), did, .. } => (format!("token {token}"), did.clone().unwrap_or_default()),
+        Gist { hold: Some(hold), did, .. } => (format!("hold {hold}"), did.clone().unwrap_or_default()),
+        Gist { settings: Some(version), .. } => ("settings".to_owned(), format!("version {version}")),
+        Gist { person: Some(id), did, .. } => {
+            let id = id.to_string();
+            (format!("person {}", id.get(28..).unwrap_or_default()), did.clone().unwrap_or_default())
+        }
+        _ => (String::new(), gist.did.clone().unwrap_or_default()),
+    };
+    html! { "№ " (index) " · " strong { (about) " " (what) } span.quiet { " · " (show::moment(desk, gist.at)) } }
 }
 
 /// An entry with its members on lines of their own. What is hashed is the entry as it is.

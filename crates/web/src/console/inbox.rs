@@ -84,7 +84,7 @@ fn waiting(desk: &Desk, mine: &[Row], cursor: Option<&str>, shown: &str) -> Mark
                 }
             }
         } @else {
-            p.lead { (shown) " wait for your signature for " (seats) ", the oldest first." }
+            p.lead { (shown) (if mine.len() == 1 { " waits" } else { " wait" }) " for your signature for " (seats) ", the oldest first." }
             form method="post" action={ (super::ROOT) "/deny" } data-once {
                 (desk.fields())
                 (list::table(desk, mine, true))

@@ -68,7 +68,7 @@ pub(super) fn page(desk: Option<&Desk>, tab: Tab, title: &str, content: &Markup)
             body data-feed=[live] {
                 a.skip href="#content" { "Skip to the content" }
                 header {
-                    div.bar {
+                    div.top {
                         a.brand href=(super::ROOT) { "Countersign" }
                         @if let Some(desk) = desk { (ways(desk, tab)) }
                     }
@@ -85,7 +85,7 @@ pub(super) fn page(desk: Option<&Desk>, tab: Tab, title: &str, content: &Markup)
 
 fn ways(desk: &Desk, tab: Tab) -> Markup {
     html! {
-        nav aria-label="Console" {
+        nav.ways aria-label="Console" {
             ul {
                 @for (at, path, name, acts) in TABS {
                     @if acts.iter().any(|act| desk.may(*act)) {
@@ -128,7 +128,7 @@ fn help() -> Markup {
                 }
             }
             p { label { input type="checkbox" id="keys-on" checked; " Keys are on in this browser" } }
-            form method="dialog" { button type="submit" { "Close" } }
+            form method="dialog" { button type="submit" autofocus { "Close" } }
         }
     }
 }

@@ -7,7 +7,7 @@ use countersign_service::console::Found;
 use maud::{Markup, html};
 
 use super::desk::Desk;
-use super::evidence::{checker, pretty};
+use super::evidence::{checker, gist, pretty};
 use super::layout::Tab;
 use super::{assets, respond, show};
 
@@ -67,13 +67,13 @@ fn draw(desk: &Desk, found: &Found, vkey: &str, text: &str, at: Option<u64>) -> 
         ol.entries {
             @for (index, entry) in &found.entries {
                 li id={ "e" (index) } {
-                    p.over {
-                        "№ " (index) " "
+                    details open[at == Some(*index)] {
+                        summary { (gist(desk, *index, entry.as_bytes())) }
                         @if let Some(id) = request_of(entry) {
-                            a href={ (super::ROOT) "/requests/" (id) } { "Request " (show::short(id)) }
+                            p { a href={ (super::ROOT) "/requests/" (id) } { "Request " (show::short(id)) } }
                         }
+                        pre tabindex="0" { code { (pretty(entry.as_bytes())) } }
                     }
-                    pre tabindex="0" { code { (pretty(entry.as_bytes())) } }
                 }
             }
         }

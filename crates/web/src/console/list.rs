@@ -83,7 +83,7 @@ fn draw(desk: &Desk, rows: &[Row], status: Option<Status>, searched: Option<&str
         @if desk.may(Act::List) { (finder(desk)) }
         @if let Some(kind) = searched {
             p.lead role="status" {
-                (rows.len()) " requests name this " (kind) ". "
+                (rows.len()) (if rows.len() == 1 { " request names" } else { " requests name" }) " this " (kind) ". "
                 a href={ (super::ROOT) "/requests" } { "All requests" }
             }
         } @else {

@@ -91,7 +91,7 @@ impl Listener {
         if !self.begun {
             // The browser's line stands only once something came.
             self.begun = true;
-            return Some((Ok(Event::default().event("ready").data("")), self));
+            return Some((Ok(Event::default().event("ready").data("ready")), self));
         }
         let heartbeat = self.app.options.heartbeat;
         let spoke = Instant::now();

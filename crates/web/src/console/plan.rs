@@ -1,5 +1,7 @@
 //! What exactly would happen: rows by table, and what stays and why.
 
+use std::collections::BTreeSet;
+
 use countersign_core::plan::{PlanLine, SourcePlan, Treatment};
 use maud::{Markup, html};
 
@@ -49,33 +51,39 @@ pub(super) fn section(desk: &Desk, seen: &Seen) -> Markup {
 }
 
 fn table(seen: &Seen, source: &SourcePlan) -> Markup {
-    let (some, none): (Vec<&PlanLine>, Vec<&PlanLine>) = source.lines.iter().partition(|line| line.rows > 0);
+    let some: Vec<&PlanLine> = source.lines.iter().filter(|line| line.rows > 0).collect();
+    let there: BTreeSet<&str> = some.iter().map(|line| &*line.table).collect();
+    let none: BTreeSet<&str> = source.lines.iter().map(|line| &*line.table).collect();
+    let none: Vec<&str> = none.difference(&there).copied().collect();
     html! {
         @if !some.is_empty() {
             table.plan {
                 caption { "In " (source.source) }
-                thead { tr { th scope="col" { "Table" } th.count scope="col" { "Rows" } th scope="col" { "What happens" } th scope="col" { "Why" } } }
+                thead {
+                    tr {
+                        th scope="col" { "Table" }
+                        th.count scope="col" { "Rows" }
+                        @if !seen.only_reads() { th scope="col" { "What happens" } }
+                    }
+                }
                 tbody {
                     @for line in some {
                         tr {
                             th scope="row" { (line.table) span.way { (line.way) } }
-                            td.count data-label="Rows" { (show::number(line.rows)) }
-                            td data-label="What happens" {
-                                @if seen.only_reads() { "handed over" }
-                                @else { span.treat.(line.treatment.name()) { (words::of("treatment", line.treatment.name())) } }
+                            td.count { (show::number(line.rows)) }
+                            @if !seen.only_reads() {
+                                td {
+                                    span.treat.(line.treatment.name()) { (words::of("treatment", line.treatment.name())) }
+                                    span.way { (why(line.treatment, line.basis.as_deref(), line.until.as_deref())) }
+                                }
                             }
-                            td data-label="Why" { @if !seen.only_reads() { (why(line.treatment, line.basis.as_deref(), line.until.as_deref())) } }
                         }
                     }
                 }
             }
         }
         @if !none.is_empty() {
-            p.quiet.none {
-                "Without a row in " (source.source) ": "
-                (none.iter().map(|line| &*line.table).collect::<std::collections::BTreeSet<_>>().into_iter().collect::<Vec<_>>().join(", "))
-                "."
-            }
+            p.quiet { "Nothing in " (source.source) " in: " (none.join(", ")) "." }
         }
     }
 }
@@ -89,6 +97,6 @@ pub(super) fn why(treatment: Treatment, basis: Option<&str>, until: Option<&str>
             (None, Treatment::Detach) => (words::say("basis.detach")),
             (None, Treatment::Delete | Treatment::Clear | Treatment::Keep) => "",
         }
-        @if let Some(until) = until { span.quiet { ", " (until) } }
+        @if let Some(until) = until { ", until " (until.replace('`', "")) }
     }
 }

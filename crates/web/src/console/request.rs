@@ -68,19 +68,21 @@ fn draw(desk: &Desk, seen: &Seen) -> Markup {
             h1 { (headline(seen)) }
             p.lead { (asked(desk, seen)) }
             @if let Some(reason) = &picture.reason { blockquote { (reason) } }
-            div.columns {
-                div {
+            div.parts {
+                div.first {
                     section id="missing" data-live { (verdict::section(seen)) (ended(desk, seen)) }
-                    section { (plan::section(desk, seen)) }
+                    section id="plan" data-live { (plan::section(desk, seen)) }
                     @if !picture.parameters.is_empty() { (parameters(seen)) }
-                    section id="history" data-live { (history::section(desk, seen)) }
-                    (history::remark(desk, seen))
                 }
                 aside {
                     (decide::section(desk, seen))
                     section id="votes" data-live { (votes(desk, seen)) (proofs(desk, seen)) }
                     (decide::operator(desk, seen))
                     (elsewhere(desk, seen))
+                }
+                div.rest {
+                    section id="history" data-live { (history::section(desk, seen)) }
+                    (history::remark(desk, seen))
                 }
             }
         }

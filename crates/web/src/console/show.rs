@@ -36,6 +36,8 @@ pub(super) fn span(ms: i64) -> String {
     let many =
         |count: i64, one: &str| if count == 1 { format!("1 {one}") } else { format!("{count} {one}s") };
     match ms.max(0) {
+        DAY_MS => many(1, "day"),
+        HOUR_MS => many(1, "hour"),
         ms if ms >= 2 * DAY_MS => many(ms / DAY_MS, "day"),
         ms if ms >= 2 * HOUR_MS => many(ms / HOUR_MS, "hour"),
         ms if ms >= 2 * MINUTE_MS => many(ms / MINUTE_MS, "minute"),
@@ -108,6 +110,8 @@ mod tests {
             (120_000, "2 minutes"),
             (7_199_000, "119 minutes"),
             (7_200_000, "2 hours"),
+            (DAY_MS, "1 day"),
+            (HOUR_MS, "1 hour"),
             (2 * DAY_MS, "2 days"),
             (-5, "0 seconds"),
         ] {

@@ -154,7 +154,7 @@ async fn search_finds_a_subject_and_no_address_names_them() {
     let list = opal.get("/console/requests").await;
     let found = opal.send_to(&list, "/search", &[("text", "Ana@Example.test ")]).await;
     assert!(found.status == 200 && found.text.contains(&id), "{}", found.text);
-    assert!(found.text.contains("1 requests name this email"));
+    assert!(found.text.contains("1 request names this email"));
     assert!(!found.text.to_lowercase().contains("ana@example"), "what was typed is not shown again");
     let none = opal.send_to(&list, "/search", &[("text", "bo@example.test")]).await;
     assert!(none.text.contains("There are none."));
