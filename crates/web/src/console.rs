@@ -58,7 +58,7 @@ pub(crate) fn routes() -> Router<App> {
         .route("/console/limits", get(limits::show))
         .route("/console/policies", get(policies::show))
         .route("/console/policies/try", get(policies::tried).post(policies::try_out))
-        .route("/console/ledger", get(ledger::show))
+        .route("/console/ledger", get(ledger::show).post(ledger::find))
         .route("/console/numbers", get(numbers::show))
         .route("/console/sources", get(sources::show))
         .route("/console/people", get(people::show).post(people::add))

@@ -31,7 +31,7 @@ pub(super) fn columns(title: &str, columns: &[(String, u64)]) -> Markup {
     let wide = 600.0 / columns.len().max(1) as f64;
     let title = format!("{title}. The most: {most}.");
     html! {
-        svg.days viewBox="0 0 600 140" role="img" aria-label=(title) focusable="false" {
+        svg.days viewBox="0 0 600 121" role="img" aria-label=(title) focusable="false" {
             line.axis x1="0" y1="120.5" x2="600" y2="120.5" {}
             @for (n, (label, count)) in columns.iter().enumerate() {
                 @let high = share(*count, most, 110.0);
@@ -41,10 +41,9 @@ pub(super) fn columns(title: &str, columns: &[(String, u64)]) -> Markup {
                         width=(format!("{:.1}", wide * 0.8)) height=(format!("{high:.1}")) {}
                 }
             }
-            @if let (Some((first, _)), Some((last, _))) = (columns.first(), columns.last()) {
-                text x="0" y="137" { (first) }
-                text x="600" y="137" text-anchor="end" { (last) }
-            }
+        }
+        @if let (Some((first, _)), Some((last, _))) = (columns.first(), columns.last()) {
+            p.ends { span { (first) } span { (last) } }
         }
     }
 }

@@ -55,11 +55,14 @@ const look = async () => {
   } catch {
     // Out of reach for now: the feed comes back and looks again.
   } finally {
-    looking = false;
-    if (again) {
-      again = false;
-      look();
-    }
+    // Much may happen at once: one look sees all of it.
+    setTimeout(() => {
+      looking = false;
+      if (again) {
+        again = false;
+        look();
+      }
+    }, document.hidden ? 2000 : 100);
   }
 };
 

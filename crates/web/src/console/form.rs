@@ -7,8 +7,8 @@ use axum::Form;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::response::{IntoResponse, Response};
 use countersign_core::id::RequestId;
-use countersign_service::AnswerBegun;
 use countersign_service::refusal::{Refusal, Sort};
+use countersign_service::{AnswerBegun, Ticket};
 use http::header::{HOST, ORIGIN};
 use http::{HeaderMap, HeaderName, StatusCode};
 use sha2::{Digest, Sha256};
@@ -85,35 +85,24 @@ impl Sent {
     where
         F: Future<Output = Result<Came, Refusal>> + Send + 'static,
     {
-        let (app, caller) = (self.desk.app.clone(), self.desk.caller.clone());
-        let key = format!("console/{}/{}", self.form, self.hash(back));
-        for _ in 0..LOOKS {
-            match app.service.answer_begin(&caller, self.about, &key, back.as_bytes()).await {
-                Ok(AnswerBegun::Fresh(ticket)) => {
-                    let back = back.to_owned();
-                    // A browser that sends twice hangs up on the first: what was begun goes on without it.
-                    let done = tokio::spawn(async move {
-                        let (status, body) = match work.await {
-                            Ok(Came::To(path)) => (303, path),
-                            Ok(Came::Page(text)) => (200, text),
-                            Err(refusal) => (status_of(&refusal), respond::with_note(&back, refusal.code())),
-                        };
-                        if let Err(refusal) = app.service.answer_finish(ticket, status, body.as_bytes()).await
-                        {
-                            tracing::error!(code = refusal.code(), "an answer could not be remembered");
-                        }
-                        body_of(status, body)
-                    });
-                    return done.await.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response());
+        let (app, caller, about) = (self.desk.app.clone(), self.desk.caller.clone(), self.about);
+        let (key, back) = (format!("console/{}/{}", self.form, self.hash(back)), back.to_owned());
+        // A browser that sends twice hangs up on the first: what was begun, even if it was only noted as begun, goes on
+        // without it.
+        let done = tokio::spawn(async move {
+            for _ in 0..LOOKS {
+                match app.service.answer_begin(&caller, about, &key, back.as_bytes()).await {
+                    Ok(AnswerBegun::Fresh(ticket)) => return finished(&app, ticket, &back, work).await,
+                    Ok(AnswerBegun::Replay { status, body }) => {
+                        return body_of(status, String::from_utf8(body).unwrap_or_default());
+                    }
+                    Ok(AnswerBegun::Busy) => tokio::time::sleep(PAUSE).await,
+                    Err(refusal) => return respond::on_to(&respond::with_note(&back, refusal.code())),
                 }
-                Ok(AnswerBegun::Replay { status, body }) => {
-                    return body_of(status, String::from_utf8(body).unwrap_or_default());
-                }
-                Ok(AnswerBegun::Busy) => tokio::time::sleep(PAUSE).await,
-                Err(refusal) => return respond::on_to(&respond::with_note(back, refusal.code())),
             }
-        }
-        respond::on_to(&respond::with_note(back, "in_progress"))
+            respond::on_to(&respond::with_note(&back, "in_progress"))
+        });
+        done.await.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
     }
 
     fn hash(&self, back: &str) -> String {
@@ -127,6 +116,22 @@ impl Sent {
         }
         hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
     }
+}
+
+/// Does it, remembers what came of it, and says it.
+async fn finished<F>(app: &App, ticket: Ticket, back: &str, work: F) -> Response
+where
+    F: Future<Output = Result<Came, Refusal>> + Send,
+{
+    let (status, body) = match work.await {
+        Ok(Came::To(path)) => (303, path),
+        Ok(Came::Page(text)) => (200, text),
+        Err(refusal) => (status_of(&refusal), respond::with_note(back, refusal.code())),
+    };
+    if let Err(refusal) = app.service.answer_finish(ticket, status, body.as_bytes()).await {
+        tracing::error!(code = refusal.code(), "an answer could not be remembered");
+    }
+    body_of(status, body)
 }
 
 /// A refusal of our own making is forgotten, so that the form can be sent again.

@@ -2,12 +2,12 @@
 
 use axum::response::Response;
 use countersign_core::id::RequestId;
-use countersign_service::caller::Act;
 use countersign_service::console::Found;
 use maud::{Markup, html};
 
 use super::desk::Desk;
 use super::evidence::{checker, gist, pretty};
+use super::form::Sent;
 use super::layout::Tab;
 use super::{assets, respond, show};
 
@@ -16,36 +16,43 @@ const PAGE: usize = 25;
 /// The longest text that is searched for.
 const TEXT_MAX: usize = 100;
 
-/// The page. `?at=` shows an entry and those before it, `?text=` those that a text is in, `?below=` goes on.
-/// Entries name nobody, so what is searched for may stand in the address.
+/// The page. `?at=` shows an entry and those before it, `?text=` those that a word is in, `?below=` goes on.
 pub(super) async fn show(desk: Desk) -> Response {
-    if let Err(refusal) = desk.caller.may(Act::ReadFeed) {
-        return respond::refused(&desk, &refusal);
+    let at = desk.asked("at").parse().ok();
+    let below = desk.asked("below").parse().ok();
+    let text = Some(desk.asked("text")).filter(|text| is_plain(text)).unwrap_or_default().to_owned();
+    found(&desk, &text, at, below).await
+}
+
+/// Finds. Sent as a form: entries name nobody, but nobody knows what is typed.
+pub(super) async fn find(sent: Sent) -> Response {
+    let text: String = sent.text("text").chars().take(TEXT_MAX).collect();
+    match text.parse() {
+        Ok(at) => found(&sent.desk, "", Some(at), None).await,
+        Err(_) => found(&sent.desk, &text, None, None).await,
     }
-    let text: String = desk.asked("text").trim().chars().take(TEXT_MAX).collect();
-    let at = desk.asked("at").parse::<u64>().ok().or_else(|| text.parse().ok());
-    let below = at.map(|at| at.saturating_add(1)).or_else(|| desk.asked("below").parse().ok());
-    let wanted = if at.is_some() { "" } else { &*text };
-    let (found, vkey) = match desk.app.service.entries_with(&desk.caller, wanted, below, PAGE).await {
-        Ok(found) => (found, desk.app.service.vkey()),
-        Err(refusal) => return respond::refused(&desk, &refusal),
-    };
-    respond::page(&desk, Tab::Ledger, "Ledger", &draw(&desk, &found, &vkey, &text, at))
+}
+
+async fn found(desk: &Desk, text: &str, at: Option<u64>, below: Option<u64>) -> Response {
+    let below = at.map(|at| at.saturating_add(1)).or(below);
+    match desk.app.service.entries_with(&desk.caller, text, below, PAGE).await {
+        Ok(found) => {
+            let vkey = desk.app.service.vkey();
+            respond::page(desk, Tab::Ledger, "Ledger", &draw(desk, &found, &vkey, text, at))
+        }
+        Err(refusal) => respond::refused(desk, &refusal),
+    }
+}
+
+/// What may stand in an address: ids, words, numbers.
+fn is_plain(text: &str) -> bool {
+    text.len() <= TEXT_MAX && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }
 
 fn draw(desk: &Desk, found: &Found, vkey: &str, text: &str, at: Option<u64>) -> Markup {
-    let more = found.down_to > 0;
-    let encoded: String = text
-        .bytes()
-        .map(|b| {
-            if b.is_ascii_alphanumeric() || b == b'-' {
-                char::from(b).to_string()
-            } else {
-                format!("%{b:02X}")
-            }
-        })
-        .collect();
-    let wanted = if at.is_some() || text.is_empty() { String::new() } else { format!("text={encoded}&") };
+    // What is more than a word is not carried on in an address.
+    let more = found.down_to > 0 && is_plain(text);
+    let wanted = if text.is_empty() { String::new() } else { format!("text={text}&") };
     html! {
         h1 { "Ledger" }
         p.lead { (show::number(found.size)) " entries stand under the newest checkpoint. Nobody can change one without being seen." }
@@ -54,7 +61,8 @@ fn draw(desk: &Desk, found: &Found, vkey: &str, text: &str, at: Option<u64>) -> 
             a.button.second href="/ledger/checkpoint" download="checkpoint.txt" { "Checkpoint" }
             " To take all of it along: " code { "countersign ledger export" } "."
         }
-        form.find method="get" action={ (super::ROOT) "/ledger" } role="search" {
+        form.find method="post" action={ (super::ROOT) "/ledger" } role="search" {
+            (desk.fields())
             div.field {
                 label for="text" { "A number, a request's id, or a word such as approved" }
                 input id="text" name="text" type="text" value=(text) spellcheck="false" autocomplete="off";

@@ -66,7 +66,7 @@ fn draw(desk: &Desk, people: &[Person], groups: &BTreeSet<String>, proposed: &[P
                         th scope="row" {
                             (person.name)
                             div.quiet { (person.may_as().into_iter().map(Role::name).collect::<Vec<_>>().join(", ")) }
-                            @if person.administers { " " span.chip { "administers" } } @if !person.active { " " span.chip.bad { "not active" } }
+                            @if !person.active { " " span.chip.bad { "not active" } }
                         }
                         td data-label="Reached by" { @for (kind, value) in &person.identities { div { span.quiet { (kind) " " } (value) } } }
                         td data-label="Seats" { @if person.administers { span.quiet { "An administrator holds none." } } @else { (seats(desk, person, groups)) } }

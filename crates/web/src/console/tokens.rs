@@ -1,8 +1,9 @@
 //! `/console/tokens`: what opens the API, and for whom. A secret is shown once.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::response::Response;
+use countersign_core::id::PersonId;
 use countersign_service::caller::Role;
 use countersign_service::token::Token;
 use countersign_service::{Minted, NewToken};
@@ -19,16 +20,21 @@ fn here() -> String {
 
 /// The page.
 pub(super) async fn show(desk: Desk) -> Response {
-    match desk.app.service.tokens(&desk.caller).await {
-        Ok(mut tokens) => {
+    let read = async {
+        let tokens = desk.app.service.tokens(&desk.caller).await?;
+        let people = desk.app.service.people(&desk.caller, None, 200).await?;
+        Ok((tokens, people.into_iter().map(|person| (person.id, person.name)).collect()))
+    };
+    match read.await {
+        Ok((mut tokens, names)) => {
             tokens.sort_by_key(|token| (token.revoked_at.is_some(), std::cmp::Reverse(token.minted_at)));
-            respond::page(&desk, Tab::Tokens, "Tokens", &draw(&desk, &tokens))
+            respond::page(&desk, Tab::Tokens, "Tokens", &draw(&desk, &tokens, &names))
         }
         Err(refusal) => respond::refused(&desk, &refusal),
     }
 }
 
-fn draw(desk: &Desk, tokens: &[Token]) -> Markup {
+fn draw(desk: &Desk, tokens: &[Token], names: &BTreeMap<PersonId, String>) -> Markup {
     html! {
         h1 { "Tokens" }
         table.tokens {
@@ -38,7 +44,8 @@ fn draw(desk: &Desk, tokens: &[Token]) -> Markup {
                     tr {
                         th scope="row" {
                             code { (token.label) } " "
-                            @if let Some(service) = &token.service { (service) } @else { span.quiet { "a person's" } }
+                            @if let Some(service) = &token.service { (service) } " "
+                            span.quiet { (names.get(&token.person).map_or("somebody's", |name| name)) }
                         }
                         td data-label="May" {
                             (token.roles.iter().map(|role| role.name()).collect::<Vec<_>>().join(", "))

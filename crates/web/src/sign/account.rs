@@ -27,6 +27,9 @@ pub(super) async fn show(inside: Inside) -> Response {
                 dt { (visit.say("account.seats")) } dd { (seats) }
             }
         }
+        @if !roles.is_empty() {
+            p { a.button href=(visit.to("/console")) { (visit.say("account.console")) } }
+        }
         p { a href=(visit.to("/account/sessions")) { (visit.say("account.sessions")) } }
     };
     respond::page(visit, StatusCode::OK, title, &content)

@@ -88,6 +88,32 @@ async fn reviewer_finds_a_request_and_signs_it_once_however_often_the_form_is_se
     assert!(olga.get("/console").await.text.contains("Nothing waits for you."));
 }
 
+/// A browser that sends twice hangs up on the first.
+#[tokio::test]
+async fn form_that_is_sent_twice_at_once_is_done_once_and_answered_twice() {
+    let house = house().await;
+    let (id, _) = erasure(&house).await;
+    let mut olga = clerk(&house, "reviewer").await;
+    let page = olga.get(&format!("/console/requests/{id}")).await;
+    let mut twin = clerk(&house, "reviewer").await;
+    twin.cookies = olga.cookies.clone();
+    let fields = [("text", "once")];
+    let (one, two) =
+        tokio::join!(olga.send_to(&page, "/comment", &fields), twin.send_to(&page, "/comment", &fields));
+    let noted = format!("/console/requests/{id}#history");
+    assert_eq!((one.location, two.location), (noted.clone(), noted));
+    // Whoever hangs up has still sent it.
+    let page = olga.get(&format!("/console/requests/{id}")).await;
+    let gone =
+        tokio::time::timeout(Duration::ZERO, olga.send_to(&page, "/comment", &[("text", "gone")])).await;
+    drop(gone);
+    let page = olga.send_to(&page, "/comment", &[("text", "gone")]).await;
+    assert_eq!(page.status, 303);
+    let page = olga.get(&format!("/console/requests/{id}")).await;
+    assert_eq!(page.text.matches("<blockquote>once</blockquote>").count(), 1);
+    assert_eq!(page.text.matches("<blockquote>gone</blockquote>").count(), 1);
+}
+
 #[tokio::test]
 async fn signature_on_something_else_than_what_would_be_done_is_refused_in_words() {
     let house = house().await;
@@ -227,6 +253,10 @@ async fn numbers_limits_and_ledger_tell_what_is() {
     house.service.sign_head().await.unwrap();
     let ledger = opal.get(&format!("/console/ledger?text={id}")).await;
     assert!(ledger.text.contains("submitted") && ledger.text.contains(&id), "{}", ledger.text);
+    let found = opal.send_to(&ledger, "/ledger", &[("text", "submitted")]).await;
+    assert!(found.text.contains(&id), "{}", found.text);
+    let typed = opal.send_to(&ledger, "/ledger", &[("text", "ana@example.test")]).await;
+    assert!(typed.text.contains("Nothing found") && !typed.text.contains("text=ana"), "{}", typed.text);
     let one = opal.get("/console/ledger?at=0").await;
     assert!(one.text.contains("id=\"e0\"") && !one.text.contains("id=\"e1\""), "{}", one.text);
     let evidence = opal.get(&format!("/console/requests/{id}/evidence")).await;
