@@ -75,9 +75,9 @@ fn queue(measures: &Measures) -> Markup {
                     @for waiting in &measures.waiting {
                         tr {
                             th scope="row" { (waiting_for(&waiting.what)) }
-                            td.count data-label="Requests" { (show::number(waiting.count)) }
+                            td.count { (show::number(waiting.count)) }
                             td.bar { (chart::bar(waiting.count, most)) }
-                            td data-label="The oldest" { (show::span(waiting.oldest_ms)) }
+                            td { (show::span(waiting.oldest_ms)) }
                         }
                     }
                 }
