@@ -1,6 +1,7 @@
 //! Stories in a real browser on the real binary. Pictures of every page stay in `target/pictures/`.
 #![allow(clippy::unwrap_used)]
 
+mod console;
 mod demo;
 mod pictures;
 mod portal;

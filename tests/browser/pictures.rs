@@ -21,8 +21,8 @@ fn target() -> PathBuf {
 }
 
 /// Takes pictures of the open page on every screen, and checks it there.
-pub(crate) fn take(browser: &Browser, name: &str) {
-    let folder = target().join("pictures/portal");
+pub(crate) fn take(browser: &Browser, door: &str, name: &str) {
+    let folder = target().join("pictures").join(door);
     std::fs::create_dir_all(&folder).unwrap();
     // A page that looks again by itself holds still meanwhile: what it asks for is nowhere.
     let live = browser.has("[data-at]");

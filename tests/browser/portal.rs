@@ -36,27 +36,27 @@ fn ask(browser: &Browser, demo: &Demo, action: &str) {
 fn export(browser: &Browser, demo: &Demo) {
     browser.open(&format!("{}/privacy", demo.url));
     browser.sees("Your data at Sample Shop");
-    take(browser, "1-ask");
+    take(browser, "portal", "1-ask");
     browser.press("#erase");
     browser.run("document.querySelector('#email').type = 'text'", &[]);
     browser.write("#email", "eva");
     browser.press("main form button");
     browser.sees("Something is missing");
-    take(browser, "2-ask-wrong");
+    take(browser, "portal", "2-ask-wrong");
 
     ask(browser, demo, "export");
     browser.press("main form button");
     browser.sees("Look into your mail");
     assert!(browser.text().contains(EVA.email));
-    take(browser, "3-mail");
+    take(browser, "portal", "3-mail");
     let mail = demo.mail_after(0, EVA.email, |mail| mail.code().is_some());
     browser.open(link(&mail));
     browser.sees("Was it you?");
-    take(browser, "4-link");
+    take(browser, "portal", "4-link");
     browser.press("main form button");
     // The page looks again by itself until the package is made.
     browser.sees("Fetch my data");
-    take(browser, "5-package");
+    take(browser, "portal", "5-package");
     browser.press("a.button[download]");
     let mut package = Vec::new();
     browser.until("the package is fetched", || {
@@ -69,7 +69,7 @@ fn export(browser: &Browser, demo: &Demo) {
     // A link works once.
     browser.open(link(&mail));
     browser.sees("This link works no longer");
-    take(browser, "6-link-gone");
+    take(browser, "portal", "6-link-gone");
 }
 
 fn erase(browser: &Browser, demo: &Demo) {
@@ -81,17 +81,17 @@ fn erase(browser: &Browser, demo: &Demo) {
     browser.write("#code", "12345678");
     browser.press("main form button");
     browser.sees("This code is not right");
-    take(browser, "7-code-wrong");
+    take(browser, "portal", "7-code-wrong");
     browser.write("#code", mail.code().unwrap());
     browser.press("main form button");
     browser.sees("Confirm with your authenticator app");
-    take(browser, "8-totp");
+    take(browser, "portal", "8-totp");
     browser.write("#totp", &demo.run(&["demo", "--totp", "eva"]));
     browser.press(".steps form button");
     browser.sees("Your authenticator app confirmed that it is you");
     browser.sees("Privacy: 0 of 2 have signed");
     browser.sees("What it is about");
-    take(browser, "9-votes");
+    take(browser, "portal", "9-votes");
 
     let id = browser.address().split(['/', '?']).find(|part| part.len() == 36).unwrap().to_owned();
     let seen: Value =
@@ -107,11 +107,11 @@ fn erase(browser: &Browser, demo: &Demo) {
     });
     // On a slow machine the time to think again may be over already.
     if browser.has("details summary") {
-        take(browser, "10-time");
+        take(browser, "portal", "10-time");
     }
     browser.sees("Your data is erased");
     browser.sees("tax law makes us keep");
-    take(browser, "11-erased");
+    take(browser, "portal", "11-erased");
     let seen: Value =
         serde_json::from_str(&demo.run_as("opal-operator", &["request", "show", &id, "--json"])).unwrap();
     assert_eq!((&seen["status"], &seen["channel"]), (&"completed".into(), &"portal".into()));
@@ -124,14 +124,14 @@ fn elsewhere(browser: &Browser, demo: &Demo) {
     let page = browser.address();
     browser.press(".foot form button");
     browser.sees("This request is closed in this browser");
-    take(browser, "12-closed");
+    take(browser, "portal", "12-closed");
     browser.open(&page);
     browser.sees("Back to your request");
-    take(browser, "13-back");
+    take(browser, "portal", "13-back");
     browser.open(&format!("{}/privacy?action=erase&lang=de", demo.url));
     browser.sees("Was möchten Sie?");
-    take(browser, "14-german");
+    take(browser, "portal", "14-german");
     browser.open(&format!("{}/privacy/nowhere", demo.url));
     browser.sees("Diese Seite gibt es nicht");
-    take(browser, "15-none");
+    take(browser, "portal", "15-none");
 }

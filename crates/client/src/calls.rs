@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use crate::Error;
 use crate::http::{Body, Client, Method, part};
 use crate::view::{
-    Applied, Ballot, HoldAnswer, Limit, MintToken, MintedToken, Page, Query, Request, SettingsFiles,
-    Submission, TokenInfo,
+    Applied, Ballot, HoldAnswer, Invitation, Limit, MintToken, MintedToken, Page, PersonInfo, Query, Request,
+    SettingsFiles, Submission, TokenInfo,
 };
 
 const NOTHING: Body<'static, ()> = Body::Empty;
@@ -265,6 +265,24 @@ impl Client {
     /// When the server refuses or does not answer.
     pub async fn confirm_clock(&self) -> Result<Value, Error> {
         self.call(Method::POST, "v1/clock/confirm", NOTHING, None).await
+    }
+
+    /// A page of people.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn people(&self, cursor: Option<&str>) -> Result<Page<PersonInfo>, Error> {
+        let cursor = cursor.map(|cursor| format!("?cursor={}", part(cursor))).unwrap_or_default();
+        self.call(Method::GET, &format!("v1/people{cursor}"), NOTHING, None).await
+    }
+
+    /// Invites a person, by id.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn invite(&self, id: &str) -> Result<Invitation, Error> {
+        let path = format!("v1/people/{}/invitation", part(id));
+        self.call(Method::POST, &path, Body::Json(&json!({})), None).await
     }
 
     /// Mints a token.

@@ -54,6 +54,8 @@ enum Command {
     /// Mint, revoke and list tokens
     #[command(subcommand)]
     Token(command::token::Token),
+    /// Make the link by which a person signs in for the first time
+    Invite(command::invite::Invite),
     /// Check policies, print their schema, try others
     #[command(subcommand)]
     Policy(command::policy::Policy),
@@ -112,6 +114,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Limit(it) => it.run(&context),
         Command::Clock(it) => it.run(&context),
         Command::Token(it) => it.run(&context),
+        Command::Invite(it) => it.run(&context),
         Command::Policy(it) => it.run(&context),
         Command::Source(it) => it.run(&context),
         Command::Store(it) => it.run(&context),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 /// The channels a request can come in by; fixed, because a channel comes from the kind of token.
-pub const CHANNELS: [&str; 5] = ["portal", "api", "cli", "gateway", "schedule"];
+pub const CHANNELS: [&str; 6] = ["portal", "api", "cli", "console", "gateway", "schedule"];
 
 /// Words of Cedar that no attribute, group or action may be called.
 const RESERVED: [&str; 8] = ["true", "false", "if", "then", "else", "in", "is", "like"];

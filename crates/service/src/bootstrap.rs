@@ -71,6 +71,7 @@ impl Service {
                 seats: first.seats,
                 active: true,
                 administers,
+                roles: first.roles.clone(),
                 totp: None,
             };
             let secret = Token::secret(&*self.chance);

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::ports::store::{Find, Loaded};
 use crate::record;
 use crate::refusal::Refusal;
+use crate::sign::session;
 use crate::token::{self, Token};
 
 /// What a token allows.
@@ -176,6 +177,8 @@ pub struct Holder {
     pub channel: String,
     /// What it may attest.
     pub attests: BTreeSet<String>,
+    /// Whether it is no token but the session of somebody who signed in.
+    pub session: bool,
 }
 
 impl Caller {
@@ -189,13 +192,17 @@ impl Caller {
 }
 
 impl Holder {
-    /// What to load so that a transaction can look at the token again.
+    /// What to load so that a transaction can look at the token, or the session, again.
     pub fn need(&self) -> (String, Find) {
-        (token::KIND.to_owned(), Find::Id(self.key.clone()))
+        let kind = if self.session { session::KIND } else { token::KIND };
+        (kind.to_owned(), Find::Id(self.key.clone()))
     }
 
     /// Looks again, inside a transaction: the token may have been taken back since the call came in.
     pub fn recheck(&self, loaded: &Loaded) -> Result<(), Refusal> {
+        if self.session {
+            return session::recheck(&self.key, self.person, loaded);
+        }
         let record = loaded.of_kind(token::KIND).find(|record| record.id == self.key);
         let stands = match record {
             Some(record) => record::read::<Token>(record)?.holder(&self.key, loaded.now),

@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::app::Service;
 use crate::caller::{Act, Caller};
+use crate::console::versions;
 use crate::jobs::schedule;
 use crate::jobs::wish;
 use crate::pause::{self, Pause};
@@ -117,7 +118,7 @@ impl Service {
         let author = holder.person;
         let what = format!("settings/{}/{}", settings.version, settings.hash);
         let mut needs = Needs { records: second::need(&what), ..Needs::default() };
-        needs.records.push((schedule::KIND.to_owned(), Find::All));
+        needs.records.extend([holder.need(), (schedule::KIND.to_owned(), Find::All)]);
         let (_, entered) = self
             .act(needs, move |loaded| {
                 holder.recheck(loaded)?;
@@ -225,12 +226,13 @@ pub(crate) fn enter(
 ) -> Result<Change, Refusal> {
     let known: Vec<&str> = loaded.of_kind(schedule::KIND).map(|record| &*record.id).collect();
     let new = settings.schedules.iter().filter(|schedule| !known.contains(&&*schedule.name));
-    let records = new
+    let mut records = new
         .map(|new| {
             let ticked = schedule::Ticked { until: loaded.now, author };
             record::put(schedule::KIND, new.name.clone(), &ticked, Vec::new(), Some(0))
         })
-        .collect::<Result<_, _>>()?;
+        .collect::<Result<Vec<_>, _>>()?;
+    records.push(versions::note(settings.version, loaded.now, author)?);
     let entry = Entry {
         v: 1,
         at: loaded.now,

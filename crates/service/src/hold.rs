@@ -106,6 +106,20 @@ impl Service {
         Ok(Placed { roots: roots.len(), open })
     }
 
+    /// Every hold by its name, also those that were lifted.
+    pub async fn holds(&self, caller: &Caller) -> Result<Vec<(String, Hold)>, Refusal> {
+        caller.may(Act::PlaceHold)?;
+        let (mut holds, mut after) = (Vec::new(), None::<String>);
+        loop {
+            let page = self.store.page(KIND, after.as_deref(), 200).await?;
+            let Some(last) = page.last() else { return Ok(holds) };
+            after = Some(last.id.clone());
+            for record in &page {
+                holds.push((record.id.clone(), record::read(record)?));
+            }
+        }
+    }
+
     /// Lifts a hold. What waited for that is judged again.
     pub async fn lift_hold(&self, caller: &Caller, name: &str) -> Result<(), Refusal> {
         let holder = caller.may(Act::PlaceHold)?.clone();

@@ -28,6 +28,8 @@ pub struct NewPerson {
     pub identities: BTreeMap<String, String>,
     /// Whether they administer; then they never hold a seat.
     pub administers: bool,
+    /// What they may do when they sign in, beside what follows from seats and from administering.
+    pub roles: BTreeSet<Role>,
 }
 
 /// A token to mint.
@@ -92,6 +94,10 @@ impl Service {
         let holder = caller.may(Act::ManagePeople)?.clone();
         ask::check_text("name", &new.name)?;
         let identities: Vec<_> = ask::normalised(&new.identities)?.into_iter().collect();
+        if new.roles.iter().any(|role| matches!(role, Role::Administrator | Role::Reviewer)) {
+            let why = "are submitter, operator and auditor; a seat makes a reviewer, `administers` an administrator";
+            return Err(Refusal::invalid("roles", why));
+        }
         let person = Person {
             id: self.new_person_id(),
             name: new.name,
@@ -99,6 +105,7 @@ impl Service {
             seats: BTreeSet::new(),
             active: true,
             administers: new.administers,
+            roles: new.roles,
             totp: None,
         };
         let put = person.put(&self.keys, &*self.chance, Some(0))?;
@@ -142,7 +149,7 @@ impl Service {
         }
         let what = format!("seat/{id}/{seat}/{}", if held { "give" } else { "take" });
         let mut needs = Needs { records: second::need(&what), ..Needs::default() };
-        needs.records.push(person::need(id));
+        needs.records.extend([holder.need(), person::need(id)]);
         let (keys, chance, seat) = (self.keys.clone(), std::sync::Arc::clone(&self.chance), seat.to_owned());
         let (_, person) = self
             .act(needs, move |loaded| {
@@ -232,7 +239,7 @@ impl Service {
         // The caller's own token is loaded beside the one that is meant.
         let what = format!("revoke/{label}");
         let mut needs = Needs { records: second::need(&what), ..Needs::default() };
-        needs.records.push((token::KIND.to_owned(), find));
+        needs.records.extend([holder.need(), (token::KIND.to_owned(), find)]);
         let label = label.to_owned();
         let (_, revoked) = self
             .act(needs, move |loaded| {

@@ -9,6 +9,7 @@ use countersign_core::request::Actor;
 use countersign_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::caller::Role;
 use crate::keys::Keys;
 use crate::ports::chance::Chance;
 use crate::ports::source::Identity;
@@ -35,6 +36,9 @@ pub struct Person {
     pub active: bool,
     /// Whether they administer; then they hold no seat.
     pub administers: bool,
+    /// What they may do when they sign in, beside what follows from their seats and from administering.
+    #[serde(default)]
+    pub roles: BTreeSet<Role>,
     /// Their second factor.
     pub totp: Option<Totp>,
 }
@@ -54,6 +58,23 @@ impl Person {
     /// The address for messages.
     pub fn email(&self) -> Option<&str> {
         self.identities.iter().find(|(kind, _)| kind == "email").map(|(_, value)| &**value)
+    }
+
+    /// What they may do when they sign in: read anew at each call, so that it ends with what it follows from.
+    pub fn may_as(&self) -> BTreeSet<Role> {
+        if !self.active {
+            return BTreeSet::new();
+        }
+        let mut roles = self.roles.clone();
+        roles.remove(&Role::Administrator);
+        if self.administers {
+            // Nobody sits on both sides of the table.
+            roles.remove(&Role::Reviewer);
+            roles.insert(Role::Administrator);
+        } else if !self.seats.is_empty() {
+            roles.insert(Role::Reviewer);
+        }
+        roles
     }
 
     /// Blind indexes of the identities.

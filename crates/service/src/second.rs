@@ -8,10 +8,12 @@ use countersign_core::id::PersonId;
 use countersign_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::caller::{Holder, Role};
-use crate::ports::store::{Change, Find, Loaded, RecordChange};
+use crate::app::Service;
+use crate::caller::{Act, Caller, Holder, Role};
+use crate::ports::store::{Change, Find, Loaded, Needs, Record, RecordChange};
 use crate::record;
 use crate::refusal::Refusal;
+use crate::sign::joined;
 use crate::token::{self, Token};
 
 /// The kind of record that notes who asked first.
@@ -44,12 +46,16 @@ pub(crate) enum Second {
 
 /// What to load to ask. `what` names the act with everything in it that could differ: ids and hashes, nobody's data.
 pub(crate) fn need(what: &str) -> Vec<(String, Find)> {
-    vec![(token::KIND.to_owned(), Find::All), (KIND.to_owned(), Find::Id(what.to_owned()))]
+    vec![
+        (token::KIND.to_owned(), Find::All),
+        joined::need_all(),
+        (KIND.to_owned(), Find::Id(what.to_owned())),
+    ]
 }
 
-/// The people who administer: by tokens that open something now.
+/// The people who administer: by tokens that open something now, or because they may sign in.
 pub(crate) fn administrators(loaded: &Loaded) -> Result<BTreeSet<PersonId>, Refusal> {
-    let mut people = BTreeSet::new();
+    let mut people = joined::administrators(loaded)?;
     for record in loaded.of_kind(token::KIND) {
         let token: Token = record::read(record)?;
         let stands = token.holder(&record.id, loaded.now);
@@ -99,6 +105,32 @@ pub(crate) fn ask(loaded: &Loaded, holder: &Holder, what: &str) -> Result<Second
             };
             Ok(Second::Noted(Change { records: vec![put], entries: entry("proposed")?, ..Change::default() }))
         }
+    }
+}
+
+/// What one administrator asked for, and another has yet to ask for too.
+#[derive(Clone, Debug)]
+pub struct Proposed {
+    /// The act, with everything in it that could differ.
+    pub what: String,
+    /// Who asked first.
+    pub by: PersonId,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl Service {
+    /// What waits for a second administrator.
+    pub async fn proposals(&self, caller: &Caller) -> Result<Vec<Proposed>, Refusal> {
+        caller.may(Act::ManagePeople)?;
+        let now = self.store.load(Needs::default()).await?.now;
+        let page = self.store.page(KIND, None, 200).await?;
+        let standing = page.iter().filter(|record| record.expires_at.is_none_or(|at| at > now));
+        let read = |record: &Record| {
+            let Proposal { by, at } = record::read(record)?;
+            Ok(Proposed { what: record.id.clone(), by, at })
+        };
+        standing.map(read).collect()
     }
 }
 

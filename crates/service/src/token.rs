@@ -98,6 +98,7 @@ impl Token {
             roles: self.roles.clone(),
             channel: self.channel.clone(),
             attests: self.attests.clone(),
+            session: false,
         })
     }
 }

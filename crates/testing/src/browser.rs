@@ -136,6 +136,13 @@ impl Browser {
         self.at(selector, "value", &json!({ "text": text }));
     }
 
+    /// Presses a key, wherever the page's attention is.
+    pub fn key(&self, key: &str) {
+        let presses = json!([{ "type": "keyDown", "value": key }, { "type": "keyUp", "value": key }]);
+        let actions = json!({ "actions": [{ "type": "key", "id": "keys", "actions": presses }] });
+        self.call("POST", "/actions", &actions);
+    }
+
     /// Whether a selector finds anything now.
     #[must_use]
     pub fn has(&self, selector: &str) -> bool {

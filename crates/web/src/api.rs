@@ -26,7 +26,7 @@ use utoipa_axum::routes;
 
 use crate::app::{App, WebOptions};
 use crate::problem::Problem;
-use crate::{answer, idempotency, limit, openapi, portal};
+use crate::{answer, console, idempotency, limit, openapi, portal, sign};
 
 /// The API over `service`, and the portal if there is one.
 pub fn router(service: Arc<Service>, options: WebOptions) -> Router {
@@ -38,6 +38,8 @@ pub fn router(service: Arc<Service>, options: WebOptions) -> Router {
         .route("/openapi.json", get(move || std::future::ready(openapi::answer(document.clone()))))
         .route_layer(once)
         .merge(portal::routes(&app))
+        .merge(sign::routes())
+        .merge(console::routes())
         .layer(DefaultBodyLimit::max(app.options.body_max))
         .fallback(|| std::future::ready(Problem::no_such_path()))
         .method_not_allowed_fallback(|| std::future::ready(Problem::wrong_method()))
@@ -75,6 +77,9 @@ pub(crate) fn calls(options: &WebOptions) -> OpenApiRouter<App> {
         .routes(routes!(clock::read))
         .routes(routes!(clock::confirm))
         .routes(routes!(people::add, people::list))
+        .routes(routes!(people::invitations::invite))
+        .routes(routes!(people::sessions::list, people::sessions::end_all))
+        .routes(routes!(people::sessions::end))
         .routes(routes!(people::seats::give, people::seats::take))
         .routes(routes!(people::totp::enroll))
         .routes(routes!(tokens::mint, tokens::list))

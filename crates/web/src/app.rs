@@ -7,6 +7,7 @@ use countersign_service::Service;
 use tokio::sync::Semaphore;
 
 use crate::portal::Portal;
+use crate::sign::SignIn;
 
 /// How much this door takes in, and for how long it waits.
 #[derive(Clone, Debug)]
@@ -31,6 +32,8 @@ pub struct WebOptions {
     pub heartbeat: Duration,
     /// The portal, if this node has one.
     pub portal: Option<Portal>,
+    /// How people of ours sign in.
+    pub sign_in: SignIn,
 }
 
 impl Default for WebOptions {
@@ -46,6 +49,7 @@ impl Default for WebOptions {
             feeds: 256,
             heartbeat: Duration::from_secs(15),
             portal: None,
+            sign_in: SignIn::default(),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The doors over HTTP: the API for programs, the portal for people. Takes calls apart, asks the service once, puts answers together.
+//! The doors over HTTP: the API for programs, the portal for customers, the console for people who work here. Takes calls apart, asks the service once, puts answers together.
 //! It knows no store, no source and no inbox, and decides nothing.
 #![warn(missing_docs)]
 
@@ -6,6 +6,7 @@ mod answer;
 mod api;
 mod app;
 mod caller;
+mod console;
 mod extract;
 mod idempotency;
 mod limit;
@@ -13,6 +14,7 @@ mod openapi;
 mod portal;
 mod problem;
 mod serve;
+mod sign;
 mod view;
 mod zip;
 
@@ -22,3 +24,4 @@ pub use openapi::document;
 pub use portal::{Colour, Logo, Portal};
 pub use problem::Problem;
 pub use serve::serve;
+pub use sign::SignIn;

@@ -2,11 +2,11 @@
 //! the service once, and puts words around the answer. It decides nothing, and knows no more than its reader proved.
 
 mod ask;
-mod assets;
-mod cookie;
+pub(crate) mod assets;
+pub(crate) mod cookie;
 mod end;
-mod guard;
-mod language;
+pub(crate) mod guard;
+pub(crate) mod language;
 mod layout;
 mod options;
 mod prove;

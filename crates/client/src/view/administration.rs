@@ -49,6 +49,34 @@ pub struct Applied {
     pub more: Map<String, Value>,
 }
 
+/// A person.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PersonInfo {
+    /// Their id.
+    pub id: String,
+    /// For people to read.
+    pub name: String,
+    /// Verified identities by kind.
+    pub identities: BTreeMap<String, String>,
+    /// Whatever else the server says.
+    #[serde(flatten)]
+    pub more: Map<String, Value>,
+}
+
+/// An invitation; `link` is shown this once.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Invitation {
+    /// What its person opens.
+    pub link: Secret,
+    /// Until when it works.
+    pub expires_at: String,
+    /// Whatever else the server says.
+    #[serde(flatten)]
+    pub more: Map<String, Value>,
+}
+
 /// A token to be minted: for the caller, or for a service that the caller answers for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

@@ -6,7 +6,9 @@ mod request;
 mod secret;
 mod verdict;
 
-pub use administration::{Applied, HoldAnswer, Limit, MintToken, MintedToken, SettingsFiles, TokenInfo};
+pub use administration::{
+    Applied, HoldAnswer, Invitation, Limit, MintToken, MintedToken, PersonInfo, SettingsFiles, TokenInfo,
+};
 pub use request::{
     Ballot, Choice, Happened, Outcome, Page, Plan, Query, Request, Rows, SourcePlan, Submission, TablePlan,
     Verification, Vote,

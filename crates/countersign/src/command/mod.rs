@@ -8,6 +8,7 @@ pub(crate) mod doctor;
 pub(crate) mod glass;
 pub(crate) mod inbox;
 pub(crate) mod init;
+pub(crate) mod invite;
 pub(crate) mod keys;
 pub(crate) mod ledger;
 pub(crate) mod legal_hold;

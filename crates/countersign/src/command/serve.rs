@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use clap::Args;
 use countersign_service::Service;
-use countersign_web::WebOptions;
+use countersign_web::{SignIn, WebOptions};
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -74,7 +74,7 @@ fn web_options(config: &Config, address: SocketAddr) -> anyhow::Result<WebOption
     let portal = config.portal.as_ref().map(|portal| portal.open(&url)).transpose()?;
     let usual = if config.store.is_shared() { SHARED_STOP_PAUSE_MS } else { 0 };
     let pause = Duration::from_millis(config.server.stop_pause_ms.unwrap_or(usual));
-    Ok(WebOptions { portal, pause, ..WebOptions::default() })
+    Ok(WebOptions { portal, pause, sign_in: SignIn { url }, ..WebOptions::default() })
 }
 
 /// The threads that everything of a node runs on.

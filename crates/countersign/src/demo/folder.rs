@@ -127,7 +127,12 @@ async fn enrol(
         return Ok(());
     }
     let identities = BTreeMap::from([("email".to_owned(), member.email.to_owned())]);
-    let person = NewPerson { name: member.name.to_owned(), identities, administers: false };
+    let person = NewPerson {
+        name: member.name.to_owned(),
+        identities,
+        administers: false,
+        roles: std::collections::BTreeSet::new(),
+    };
     let person = service.put_person(admin, person).await?;
     let enrolled = service.enroll_totp(admin, person.id).await?;
     private_file(&path, &format!("{}\n", enrolled.secret))

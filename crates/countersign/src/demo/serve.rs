@@ -65,6 +65,9 @@ fn welcome(dir: &Path, url: &str, made: &Made, fresh: bool) -> String {
         format!("Countersign {} — the demo in {dir}/ {state}.", env!("CARGO_PKG_VERSION")),
         String::new(),
         format!("  portal   {url}/privacy     for customers: dan.004@example.test, eva.005@example.test, …"),
+        format!(
+            "  console  {url}/console     for people who work here; a way in for Olga: {program} invite \"Olga Officer\" --server {url} --token-file {dir}/tokens/ada-admin"
+        ),
         format!("  API      {url}/v1/requests"),
         format!("  OpenAPI  {url}/openapi.json"),
         format!("  ledger   {url}/ledger/checkpoint"),

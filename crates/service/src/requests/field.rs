@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use countersign_core::id::Commitment;
 use countersign_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -28,9 +29,9 @@ pub(crate) fn code(method: &str) -> String {
     format!("code/{method}")
 }
 
-/// A free text that goes with an event: `comment/7` for the seventh.
-pub(crate) fn text(what: &str, seq: u64) -> String {
-    format!("{what}/{seq}")
+/// A free text that goes with an event, found by the commitment to it that the event holds.
+pub(crate) fn said(what: &str, commitment: &Commitment) -> String {
+    format!("{what}/{commitment}")
 }
 
 /// A part of a package, from 0. Each try to make a package writes under a name of its own, so that two that were

@@ -217,12 +217,10 @@ impl Service {
             let gone = "what we kept about this request is destroyed; nothing is added to it any more";
             return Err(Refusal::Standing(gone.to_owned()));
         };
-        let name = field::text(what, u64::from_be_bytes(crate::ports::chance::bytes(&*self.chance)));
+        let commitment = key.commit(what, text.as_bytes());
+        let name = field::said(what, &commitment);
         let sealed = key.seal(&name, text.as_bytes(), &*self.chance);
-        Ok(Some((
-            key.commit(what, text.as_bytes()),
-            SealedChange::Field { request: id, field: name, sealed },
-        )))
+        Ok(Some((commitment, SealedChange::Field { request: id, field: name, sealed })))
     }
 }
 

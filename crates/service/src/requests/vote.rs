@@ -44,11 +44,11 @@ impl Service {
             (None, _) => None,
             (Some(_), None) => return Err(Refusal::NotFound("request")),
             (Some(reason), Some(key)) => {
-                let name =
-                    field::text("vote", u64::from_be_bytes(crate::ports::chance::bytes(&*self.chance)));
+                let commitment = key.commit("reason", reason.as_bytes());
+                let name = field::said("vote", &commitment);
                 let sealed = key.seal(&name, reason.as_bytes(), &*self.chance);
                 let field = SealedChange::Field { request: id, field: name, sealed };
-                Some((key.commit("reason", reason.as_bytes()), field))
+                Some((commitment, field))
             }
         };
         let needs = Needs {

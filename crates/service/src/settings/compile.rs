@@ -55,6 +55,7 @@ impl Settings {
             survey_max_age_ms: file.survey_max_age_ms,
             own_data_after_ms: file.own_data_after_ms,
             package_days: file.package_days,
+            sessions: file.sessions,
             calendar: file.calendar,
             maps: maps.into_whole(),
             schedules: file.schedules,

@@ -12,6 +12,7 @@ mod mistake;
 mod regime;
 mod schedule;
 mod section;
+mod sessions;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,6 +30,7 @@ pub use difference::difference;
 pub use glass::BreakGlass;
 pub use mistake::{Mistake, did_you_mean, report};
 pub use schedule::{NoCron, Schedule, parse_cron};
+pub use sessions::Sessions;
 
 /// One version of the settings, checked and ready to judge by. Only [`Settings::compile`] makes it.
 #[derive(Clone, Debug)]
@@ -55,6 +57,8 @@ pub struct Settings {
     pub own_data_after_ms: i64,
     /// For how many days an export can be fetched.
     pub package_days: i64,
+    /// How long somebody stays signed in.
+    pub sessions: Sessions,
     /// Holidays, for deadlines.
     pub calendar: Calendar,
     /// Data maps by the name of their source.

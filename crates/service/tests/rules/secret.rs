@@ -75,7 +75,12 @@ async fn marked_values_stand_nowhere_but_sealed() {
     house.shop.add("marked", &[("email", EMAIL), ("account", MARKED[1])], &[("customer", 1)]);
     let admin = house.caller("admin").await;
     let identities = BTreeMap::from([("email".to_owned(), EMAIL.to_owned())]);
-    let new = NewPerson { name: MARKED[6].to_owned(), identities, administers: false };
+    let new = NewPerson {
+        name: MARKED[6].to_owned(),
+        identities,
+        administers: false,
+        roles: std::collections::BTreeSet::new(),
+    };
     let person = house.service.put_person(&admin, new).await.unwrap();
     let enrolled = house.service.enroll_totp(&admin, person.id).await.unwrap();
     house.pass(HOUR);

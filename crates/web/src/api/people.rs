@@ -1,6 +1,8 @@
 //! `/v1/people`: who they are.
 
+pub(super) mod invitations;
 pub(super) mod seats;
+pub(super) mod sessions;
 pub(super) mod totp;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,6 +17,7 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::tokens::RoleWord;
 use crate::app::App;
 use crate::extract::{Asked, Sent, Unique};
 use crate::problem::Problem;
@@ -32,6 +35,9 @@ pub(crate) struct NewPersonBody {
     /// Whether they administer; then they never hold a seat.
     #[serde(default)]
     administers: bool,
+    /// What they may do when they sign in: `submitter`, `operator`, `auditor`. A seat makes a reviewer.
+    #[serde(default)]
+    roles: BTreeSet<RoleWord>,
 }
 
 /// A person.
@@ -49,6 +55,8 @@ pub(crate) struct PersonView {
     active: bool,
     /// Whether they administer.
     administers: bool,
+    /// What they may do when they sign in.
+    roles: BTreeSet<RoleWord>,
     /// Whether they have enrolled one-time passwords.
     totp: bool,
 }
@@ -75,8 +83,9 @@ pub(super) async fn add(
     State(app): State<App>,
     Sent(body): Sent<NewPersonBody>,
 ) -> Result<(StatusCode, Json<PersonView>), Problem> {
-    let NewPersonBody { name, identities, administers } = body;
-    let person = NewPerson { name, identities: identities.0, administers };
+    let NewPersonBody { name, identities, administers, roles } = body;
+    let roles = roles.into_iter().map(Into::into).collect();
+    let person = NewPerson { name, identities: identities.0, administers, roles };
     let person = app.service.put_person(&caller, person).await?;
     Ok((StatusCode::CREATED, Json(person.into())))
 }
@@ -101,8 +110,10 @@ pub(super) async fn list(
 
 impl From<Person> for PersonView {
     fn from(person: Person) -> Self {
+        let roles = person.may_as().into_iter().map(Into::into).collect();
         Self {
             id: person.id.to_string(),
+            roles,
             name: person.name,
             identities: person.identities.into_iter().collect(),
             seats: person.seats,

@@ -6,22 +6,27 @@ use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
 use sha2::{Digest, Sha256};
 
-use super::options::Portal;
+use super::options::{Colour, Portal};
 use crate::app::App;
 
-pub(super) const STYLE: &str = include_str!("style.css");
+pub(crate) const STYLE: &str = include_str!("style.css");
 pub(super) const SCRIPT: &str = include_str!("portal.js");
 /// A year: what changes gets another address.
 const KEPT: &str = "public, max-age=31536000, immutable";
 
 /// A short hash of what is served.
-pub(super) fn version(bytes: &[u8]) -> String {
+pub(crate) fn version(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The configured colours, for the style sheet.
 pub(super) fn colours(portal: &Portal) -> String {
-    format!(":root{{--press:{};--on-press:{}}}\n", portal.colour.css(), portal.colour.text())
+    pressed(portal.colour)
+}
+
+/// The colour of what is to be pressed, for the style sheet.
+pub(crate) fn pressed(colour: Colour) -> String {
+    format!(":root{{--press:{};--on-press:{}}}\n", colour.css(), colour.text())
 }
 
 pub(super) async fn style() -> Response {
@@ -46,7 +51,7 @@ pub(super) async fn logo(State(app): State<App>) -> Response {
     }
 }
 
-fn file(media_type: &'static str, bytes: Vec<u8>) -> Response {
+pub(crate) fn file(media_type: &'static str, bytes: Vec<u8>) -> Response {
     let headers = [(CONTENT_TYPE, media_type), (CACHE_CONTROL, KEPT)];
     let mut response = (headers, bytes).into_response();
     // Opened by itself, a picture that is a document (SVG) runs nothing.

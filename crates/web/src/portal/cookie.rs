@@ -10,12 +10,12 @@ const VALUE_MAX: usize = 256;
 
 /// The cookies of a portal: over HTTPS bound to its host, so that no sibling domain can set them.
 #[derive(Clone, Copy)]
-pub(super) struct Jar {
+pub(crate) struct Jar {
     secure: bool,
 }
 
 impl Jar {
-    pub(super) fn of(url: &str) -> Self {
+    pub(crate) fn of(url: &str) -> Self {
         Self { secure: url.starts_with("https://") }
     }
 
@@ -30,16 +30,17 @@ impl Jar {
     }
 
     /// The chosen language.
-    pub(super) fn language_name(self) -> String {
+    pub(crate) fn language_name(self) -> String {
         format!("{}countersign-language", self.prefix())
     }
 
-    fn prefix(self) -> &'static str {
+    /// What binds a cookie's name to its host; nothing over plain HTTP, where browsers would not take it.
+    pub(crate) fn prefix(self) -> &'static str {
         if self.secure { "__Host-" } else { "" }
     }
 
     /// A header that sets a cookie; an empty value takes it away.
-    pub(super) fn set(self, name: &str, value: &str) -> Option<HeaderValue> {
+    pub(crate) fn set(self, name: &str, value: &str) -> Option<HeaderValue> {
         let secure = if self.secure { "; Secure" } else { "" };
         let gone = if value.is_empty() { "; Max-Age=0" } else { "" };
         // Lax: a link in a mail leads here from elsewhere, and must find the browser's key.
@@ -49,7 +50,7 @@ impl Jar {
 }
 
 /// The value of a cookie that came once; of one that came twice nobody knows which is ours.
-pub(super) fn sent<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+pub(crate) fn sent<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let all = headers.get_all(COOKIE).iter().filter_map(|header| header.to_str().ok());
     let mut found = all
         .flat_map(|header| header.split(';'))

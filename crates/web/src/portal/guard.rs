@@ -15,7 +15,7 @@ use super::respond;
 use super::visit::Visit;
 use crate::app::App;
 
-const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+pub(crate) const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// Who is at the other end of a connection.
@@ -66,7 +66,7 @@ impl FromRequest<App> for Filled {
 
 /// Whether a browser says that the form stood on a page of ours. One that says nothing is old; then the form's token and
 /// the cookie's `SameSite` are what there is.
-fn is_own(headers: &HeaderMap, url: &str) -> bool {
+pub(crate) fn is_own(headers: &HeaderMap, url: &str) -> bool {
     if headers.get(SEC_FETCH_SITE).is_some_and(|site| site != "same-origin") {
         return false;
     }
@@ -80,7 +80,7 @@ fn is_own(headers: &HeaderMap, url: &str) -> bool {
 }
 
 /// The address that a visit is counted by. Whoever has an IPv6 network has all of it.
-pub(super) fn client(parts: &Parts, proxies: usize) -> String {
+pub(crate) fn client(parts: &Parts, proxies: usize) -> String {
     let peer = parts.extensions.get::<Peer>().map(|peer| peer.0);
     let heard: Vec<&str> = parts
         .headers

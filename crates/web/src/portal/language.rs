@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 
 /// A language.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Language {
+pub(crate) enum Language {
     English,
     German,
 }
@@ -18,10 +18,10 @@ static GERMAN: LazyLock<Words> = LazyLock::new(|| Words::read(include_str!("word
 
 impl Language {
     /// Every language.
-    pub(super) const ALL: [Language; 2] = [Language::English, Language::German];
+    pub(crate) const ALL: [Language; 2] = [Language::English, Language::German];
 
     /// Its code.
-    pub(super) const fn code(self) -> &'static str {
+    pub(crate) const fn code(self) -> &'static str {
         match self {
             Language::English => "en",
             Language::German => "de",
@@ -29,12 +29,12 @@ impl Language {
     }
 
     /// The one of a code.
-    pub(super) fn of_code(code: &str) -> Option<Self> {
+    pub(crate) fn of_code(code: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|language| language.code() == code)
     }
 
     /// The first that a browser's `Accept-Language` wants most; English if it wants none of ours.
-    pub(super) fn accepted(header: &str) -> Self {
+    pub(crate) fn accepted(header: &str) -> Self {
         let mut best = (0.0, Language::English);
         for part in header.split(',').take(32) {
             let (tag, weight) = part.split_once(';').unwrap_or((part, "q=1"));
@@ -80,7 +80,7 @@ impl Language {
     }
 
     /// A day; nothing for one beyond any calendar.
-    pub(super) fn day(self, at: Timestamp, zone: &TimeZone) -> String {
+    pub(crate) fn day(self, at: Timestamp, zone: &TimeZone) -> String {
         let Ok(at) = jiff::Timestamp::from_millisecond(at.as_millis()) else { return String::new() };
         let at = at.to_zoned(zone.clone());
         let month = usize::from(at.month().unsigned_abs()).saturating_sub(1);
@@ -90,7 +90,7 @@ impl Language {
     }
 
     /// A day and the time on it.
-    pub(super) fn moment(self, at: Timestamp, zone: &TimeZone) -> String {
+    pub(crate) fn moment(self, at: Timestamp, zone: &TimeZone) -> String {
         let time = jiff::Timestamp::from_millisecond(at.as_millis())
             .map(|at| at.to_zoned(zone.clone()).strftime("%H:%M").to_string())
             .unwrap_or_default();

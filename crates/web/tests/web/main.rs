@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod fuzz;
+mod console;
 mod given;
 mod idempotency;
 mod ledger;
@@ -11,3 +12,4 @@ mod portal;
 mod requests;
 mod roles;
 mod serving;
+mod sign;

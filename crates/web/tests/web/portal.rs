@@ -1,7 +1,7 @@
 //! The portal as a browser without a script meets it, and as somebody does who means it no good.
 
 mod attack;
-mod browser;
+pub(crate) mod browser;
 
 use std::time::Duration;
 

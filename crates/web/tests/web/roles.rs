@@ -96,8 +96,10 @@ async fn path_of(house: &House, operation: &str, path: &str, request: &str) -> S
         "resumeAction" => "/v1/limits/erase/resume".to_owned(),
         "readTile" => "/ledger/tile/0/000.p/1".to_owned(),
         "placeLegalHold" | "liftLegalHold" => "/v1/legal-holds/case-1".to_owned(),
-        "giveSeat" | "takeSeat" | "enrolTotp" => {
-            path.replace("{id}", &house.people["auditor"].to_string()).replace("{seat}", "privacy")
+        "giveSeat" | "takeSeat" | "enrolTotp" | "invite" | "listSessions" | "endSessions" | "endSession" => {
+            path.replace("{id}", &house.people["auditor"].to_string())
+                .replace("{seat}", "privacy")
+                .replace("{session}", "s000000000000")
         }
         _ => path.replace("{id}", request).replace("{method}", "email"),
     }

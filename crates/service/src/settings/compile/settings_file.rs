@@ -15,6 +15,7 @@ use crate::settings::duration::{DAY_MS, LONGEST_MS};
 use crate::settings::regime::{self, Regimes};
 use crate::settings::schedule::Schedule;
 use crate::settings::section::{Page, Placed, Section};
+use crate::settings::sessions::Sessions;
 
 const SURVEY_MAX_AGE_MS: i64 = 60_000;
 const OWN_DATA_AFTER_MS: i64 = 30 * DAY_MS;
@@ -30,6 +31,7 @@ pub(super) struct SettingsFile {
     pub(super) survey_max_age_ms: i64,
     pub(super) own_data_after_ms: i64,
     pub(super) package_days: i64,
+    pub(super) sessions: Sessions,
     pub(super) calendar: Calendar,
     pub(super) schedules: Vec<Schedule>,
     pub(super) vocabulary: Vocabulary,
@@ -64,6 +66,7 @@ impl SettingsFile {
             survey_max_age_ms: top.duration("survey_max_age", 100..=DAY_MS).unwrap_or(SURVEY_MAX_AGE_MS),
             own_data_after_ms: top.duration("own_data_after", 0..=LONGEST_MS).unwrap_or(OWN_DATA_AFTER_MS),
             package_days: top.number("package_days", 1..=365).unwrap_or(PACKAGE_DAYS),
+            sessions: Sessions::read(&top),
             calendar: regime::calendar(&top),
             schedules: timers::read(&top, &actions, maps, &time_zone),
             glass: glass::Written::read(&top, bundle, &vocabulary),

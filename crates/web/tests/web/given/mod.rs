@@ -1,6 +1,6 @@
 //! A house with one source, one person in it, and one token a role.
 
-mod source;
+pub(crate) mod source;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

@@ -10,6 +10,9 @@ use countersign_service::ports::source::{
 use countersign_service::settings::datamap::DataMap;
 use tokio::sync::mpsc;
 
+/// What must never become part of a page.
+pub(crate) const MARK: &str = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>";
+
 pub(crate) struct Shop;
 
 fn ana() -> Match {
@@ -57,14 +60,24 @@ impl Source for Shop {
             source: "shop".to_owned(),
             fingerprint: "f".repeat(64),
             map_version: map.version().to_owned(),
-            lines: vec![PlanLine {
-                table: "customer".to_owned(),
-                way: "root".to_owned(),
-                treatment: Treatment::Delete,
-                basis: None,
-                until: None,
-                rows: 1,
-            }],
+            lines: vec![
+                PlanLine {
+                    table: "customer".to_owned(),
+                    way: "root".to_owned(),
+                    treatment: Treatment::Delete,
+                    basis: None,
+                    until: None,
+                    rows: 1,
+                },
+                PlanLine {
+                    table: format!("table{MARK}"),
+                    way: format!("way{MARK}"),
+                    treatment: Treatment::Keep,
+                    basis: Some(format!("basis{MARK}")),
+                    until: Some(format!("until{MARK}")),
+                    rows: 2,
+                },
+            ],
         })
     }
 

@@ -9,11 +9,15 @@ use crate::given::House;
 
 /// A browser.
 pub(crate) struct Browser<'a> {
-    house: &'a House,
+    pub(crate) house: &'a House,
     pub(crate) cookies: BTreeMap<String, String>,
     pub(crate) language: &'static str,
     /// Sent with each form, beside what a browser sends.
     pub(crate) origin: Option<&'static str>,
+    /// Sent with each call, for whoever calls with a token.
+    pub(crate) bearer: Option<String>,
+    /// What the browser says of where a form stood.
+    pub(crate) site: Option<&'static str>,
 }
 
 /// A page, or what else came.
@@ -26,11 +30,24 @@ pub(crate) struct Page {
 
 impl<'a> Browser<'a> {
     pub(crate) fn new(house: &'a House) -> Self {
-        Self { house, cookies: BTreeMap::new(), language: "en", origin: Some("http://privacy.test") }
+        Self {
+            house,
+            cookies: BTreeMap::new(),
+            language: "en",
+            origin: Some("http://privacy.test"),
+            bearer: None,
+            site: None,
+        }
     }
 
     pub(crate) async fn get(&mut self, path: &str) -> Page {
         self.call("GET", path, Body::empty()).await
+    }
+
+    /// What it sends as cookies.
+    pub(crate) fn cookie(&self) -> String {
+        let cookies = self.cookies.iter().map(|(name, value)| format!("{name}={value}"));
+        cookies.collect::<Vec<_>>().join("; ")
     }
 
     /// Sends the first form of a page.
@@ -54,16 +71,20 @@ impl<'a> Browser<'a> {
     async fn call(&mut self, method: &str, path: &str, body: Body) -> Page {
         let mut request = Request::builder().method(method).uri(path).header("host", "privacy.test");
         request = request.header("accept-language", self.language);
+        if let Some(bearer) = &self.bearer {
+            request = request.header("authorization", format!("Bearer {bearer}"));
+        }
         if method == "POST" {
+            if let Some(site) = self.site {
+                request = request.header("sec-fetch-site", site);
+            }
             request = request.header("content-type", "application/x-www-form-urlencoded");
             if let Some(origin) = self.origin {
                 request = request.header("origin", origin);
             }
         }
-        let cookies: Vec<String> =
-            self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        if !cookies.is_empty() {
-            request = request.header("cookie", cookies.join("; "));
+        if !self.cookies.is_empty() {
+            request = request.header("cookie", self.cookie());
         }
         let answer = self.house.send(request.body(body).unwrap()).await;
         for set in answer.headers.get_all("set-cookie") {

@@ -1,0 +1,45 @@
+//! Who has come in at least once. Where there are two administrators, some acts need both: whoever may sign in as one
+//! counts, whether or not they are signed in at this moment.
+
+use std::collections::BTreeSet;
+
+use countersign_core::id::PersonId;
+use countersign_core::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::person::Person;
+use crate::ports::store::{Find, Loaded, RecordChange};
+use crate::record;
+use crate::refusal::Refusal;
+
+const KIND: &str = "joined";
+
+#[derive(Serialize, Deserialize)]
+struct Joined {
+    person: PersonId,
+    at: Timestamp,
+    administers: bool,
+}
+
+/// Notes that a person came in.
+pub(crate) fn put(person: &Person, at: Timestamp) -> Result<RecordChange, Refusal> {
+    let joined = Joined { person: person.id, at, administers: person.administers };
+    record::put(KIND, person.id.to_string(), &joined, Vec::new(), None)
+}
+
+/// All of them.
+pub(crate) fn need_all() -> (String, Find) {
+    (KIND.to_owned(), Find::All)
+}
+
+/// Those who administer.
+pub(crate) fn administrators(loaded: &Loaded) -> Result<BTreeSet<PersonId>, Refusal> {
+    let mut people = BTreeSet::new();
+    for record in loaded.of_kind(KIND) {
+        let joined: Joined = record::read(record)?;
+        if joined.administers {
+            people.insert(joined.person);
+        }
+    }
+    Ok(people)
+}

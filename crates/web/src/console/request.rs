@@ -1,0 +1,247 @@
+//! `/console/requests/{id}`: a request at a glance. Who asks, for whom, what exactly would happen, what is missing, by when.
+
+use axum::response::Response;
+use countersign_core::plan::Treatment;
+use countersign_core::request::{By, Ending, Event};
+use countersign_core::subject::{Requester, Target};
+use countersign_service::caller::Act;
+use countersign_service::console::Told;
+use countersign_service::ports::store::Status;
+use countersign_service::settings::Effect;
+use maud::{Markup, html};
+
+use super::desk::{Desk, Of};
+use super::layout::Tab;
+use super::{decide, history, plan, respond, show, verdict, words};
+
+/// What a request's page draws from.
+pub(super) struct Seen {
+    pub(super) told: Told,
+    /// What carrying it out does.
+    pub(super) effect: Effect,
+}
+
+impl Seen {
+    /// Whether the reader stands on the side that asks, and so never votes.
+    pub(super) fn asks(&self, desk: &Desk) -> bool {
+        self.told.history.first().is_some_and(|first| match &first.event {
+            Event::Submitted(submitted) => submitted.asking.persons.contains(&desk.who.person),
+            _ => false,
+        })
+    }
+
+    /// Whether rows are only read: nothing is deleted, whatever a data map says of erasing.
+    pub(super) fn only_reads(&self) -> bool {
+        matches!(self.effect, Effect::Access | Effect::Export)
+    }
+}
+
+/// The page.
+pub(super) async fn show(Of(desk, id): Of) -> Response {
+    let told = match desk.app.service.told(&desk.caller, id).await {
+        Ok(told) => told,
+        Err(refusal) => return respond::refused(&desk, &refusal),
+    };
+    let effect = match desk.app.service.settings().await {
+        Ok(settings) => {
+            settings.actions.get(&told.picture.row.action).map_or(Effect::Declared, |it| it.effect)
+        }
+        Err(refusal) => return respond::refused(&desk, &refusal),
+    };
+    let seen = Seen { told, effect };
+    // No title names the subject: titles stand in histories and on other people's screens.
+    let title = format!("{} {}", show::action(&seen.told.picture.row.action), show::short(id));
+    respond::page(&desk, Tab::Requests, &title, &draw(&desk, &seen))
+}
+
+fn draw(desk: &Desk, seen: &Seen) -> Markup {
+    let picture = &seen.told.picture;
+    let row = &picture.row;
+    html! {
+        div.request data-request=(row.id) {
+            p.over id="state" data-live {
+                (show::status(row.status)) " "
+                @if row.status.is_open() && row.due_at.is_some() { "Due " (show::due(desk, row)) " · " }
+                @if let Some(at) = row.expires_at { "runs out " (show::moment(desk, at)) " · " }
+                span.id title=(row.id) { (show::short(row.id)) }
+            }
+            h1 { (headline(seen)) }
+            p.lead { (asked(desk, seen)) }
+            @if let Some(reason) = &picture.reason { blockquote { (reason) } }
+            div.parts {
+                div.first {
+                    section id="missing" data-live { (verdict::section(seen)) (ended(desk, seen)) }
+                    section id="plan" data-live { (plan::section(desk, seen)) }
+                    @if !picture.parameters.is_empty() { (parameters(seen)) }
+                }
+                aside {
+                    (decide::section(desk, seen))
+                    section id="votes" data-live { (votes(desk, seen)) (proofs(desk, seen)) }
+                    (decide::operator(desk, seen))
+                    (elsewhere(desk, seen))
+                }
+                div.rest {
+                    section id="history" data-live { (history::section(desk, seen)) }
+                    (history::remark(desk, seen))
+                }
+            }
+        }
+    }
+}
+
+fn headline(seen: &Seen) -> String {
+    let picture = &seen.told.picture;
+    let action = show::action(&picture.row.action);
+    match &picture.target {
+        Target::Dataset { source, name } => format!("{action} {name} in {source}"),
+        Target::Subject { stated } => {
+            let whom: Vec<&str> = seen.told.subject.iter().map(|(_, value)| &**value).collect();
+            if whom.is_empty() {
+                let kinds: Vec<&str> = stated.iter().map(|identity| &*identity.kind).collect();
+                return format!("{action} the data of somebody named by {}", kinds.join(" and "));
+            }
+            format!("{action} the data of {}", whom.join(", "))
+        }
+    }
+}
+
+fn asked(desk: &Desk, seen: &Seen) -> Markup {
+    let picture = &seen.told.picture;
+    let name = |person| seen.told.name(person).unwrap_or("somebody who is not here any more").to_owned();
+    let who = match &picture.requester {
+        Requester::Subject => "the person whose data it is".to_owned(),
+        Requester::Agent { person } => format!("{}, who acts for the person whose data it is", name(*person)),
+        Requester::Staff { person } => format!("{}, who works here", name(*person)),
+        Requester::Service { name } => format!("the program {name}"),
+        Requester::Schedule { name } => format!("the timer {name}"),
+    };
+    html! {
+        "Asked for by " strong { (who) } ", " (words::of("channel", &picture.row.channel)) ", "
+        (show::ago(desk, picture.row.submitted_at)) ", in " (picture.environment) "."
+        @if !picture.attested.is_empty() { " Attested from outside: " (picture.attested.join(", ")) "." }
+    }
+}
+
+fn parameters(seen: &Seen) -> Markup {
+    html! {
+        section {
+            h2 { "Parameters" }
+            dl.pairs {
+                @for (name, value) in &seen.told.picture.parameters { div { dt { (name) } dd { (value) } } }
+            }
+        }
+    }
+}
+
+fn votes(desk: &Desk, seen: &Seen) -> Markup {
+    let picture = &seen.told.picture;
+    html! {
+        h2 { "Signatures" }
+        @if picture.votes.is_empty() {
+            p.quiet { "Nobody has signed." }
+        } @else {
+            ul.people {
+                @for vote in &picture.votes {
+                    @let reason = seen.told.history.iter().find(|it| it.by == Some(vote.by) && it.at == vote.at);
+                    li {
+                        strong { (seen.told.name(vote.by).unwrap_or("Somebody")) } " for " (vote.seat) ", " (show::ago(desk, vote.at))
+                        @if !vote.counts { " " span.chip.bad { "does not cover what would be done now" } }
+                        @if let Some(said) = reason.and_then(|it| it.said.as_ref()) { blockquote { (said) } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn proofs(desk: &Desk, seen: &Seen) -> Markup {
+    let picture = &seen.told.picture;
+    html! {
+        @if !picture.proofs.is_empty() {
+            h2 { "Proofs" }
+            ul.people {
+                @for proof in &picture.proofs {
+                    li { (words::of("method", &proof.method)) " for the " (proof.identity.kind) ", " (show::ago(desk, proof.at)) }
+                }
+            }
+        }
+    }
+}
+
+/// What came of it.
+fn ended(desk: &Desk, seen: &Seen) -> Markup {
+    let picture = &seen.told.picture;
+    let Some(ending) = &picture.ending else {
+        return html! {
+            @if let Some(code) = &picture.stuck {
+                h2 { "Why it is stuck" }
+                p { (words::of("stuck", code)) }
+            }
+        };
+    };
+    html! {
+        h2 { "What came of it" }
+        @match ending {
+            Ending::Completed { outcome, accepted_by } => {
+                p {
+                    @if seen.only_reads() { "Handed over: " } @else { "Done: " }
+                    strong { (show::rows(outcome.touched.rows())) } "."
+                    @if outcome.package { " The package waits for whoever asked." }
+                    @if let Some(person) = accepted_by {
+                        " Declared done as it is by " (seen.told.name(*person).unwrap_or("somebody")) "."
+                    }
+                }
+                @let kept: Vec<_> = outcome.kept.iter().filter(|kept| kept.rows > 0).collect();
+                @if !kept.is_empty() {
+                    p { "What stayed:" }
+                    ul {
+                        @for kept in kept {
+                            li { (show::rows(kept.rows)) " of " (kept.table) ": " (plan::why(Treatment::Keep, Some(&kept.basis), kept.until.as_deref())) }
+                        }
+                    }
+                }
+                @if outcome.left.rows() > 0 {
+                    p.note.bad { (show::rows(outcome.left.rows())) " should be gone and are still there." }
+                }
+            }
+            Ending::Denied { code, by } => {
+                p { (words::of("code", code)) }
+                @match by {
+                    By::Person { person, seat } => p { "By " (seen.told.name(*person).unwrap_or("somebody")) " for " (seat) "." },
+                    By::Policy { criteria, holds } => p {
+                        "By policy: " (criteria.policies.join(", ")) "."
+                        @if !holds.is_empty() { " Legal holds: " (holds.join(", ")) "." }
+                    },
+                    By::Conflict { earlier } => p {
+                        "An earlier request goes first: " a href={ (super::ROOT) "/requests/" (earlier) } { (show::short(*earlier)) }
+                    },
+                    By::Survey => p { "The sources hold nobody of the proved identities." },
+                }
+            }
+            Ending::Withdrawn => p { "Whoever asked took it back." },
+            Ending::Expired => p { "Its time ran out." },
+            Ending::Abandoned => p { "It was given up by a person." },
+        }
+        p.quiet { "Ended " (show::moment(desk, picture.row.changed_at)) "." }
+    }
+}
+
+fn elsewhere(desk: &Desk, seen: &Seen) -> Markup {
+    let row = &seen.told.picture.row;
+    html! {
+        @if desk.may(Act::ReadEvidence) || (desk.may(Act::TryPolicies) && row.status.is_open()) {
+            section {
+                h2 { "More" }
+                ul.plain {
+                    @if desk.may(Act::ReadEvidence) {
+                        li { a href={ (super::ROOT) "/requests/" (row.id) "/evidence" } { "Evidence, and check it" } }
+                    }
+                    @if desk.may(Act::TryPolicies) && matches!(row.status, Status::Waiting | Status::Released) {
+                        li { a href={ (super::ROOT) "/policies/try?request=" (row.id) } { "What would other policies say?" } }
+                    }
+                }
+                p.quiet { "Request " code { (row.id) } }
+            }
+        }
+    }
+}

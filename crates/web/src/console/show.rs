@@ -1,0 +1,127 @@
+//! Small parts that many pages show: moments, spans, states, ids.
+
+use countersign_core::id::RequestId;
+use countersign_core::time::Timestamp;
+use countersign_service::ports::store::{Row, Status};
+use maud::{Markup, html};
+
+use super::desk::Desk;
+use super::words;
+
+const SECOND_MS: i64 = 1_000;
+const MINUTE_MS: i64 = 60 * SECOND_MS;
+const HOUR_MS: i64 = 60 * MINUTE_MS;
+const DAY_MS: i64 = 24 * HOUR_MS;
+/// What is due within this long is marked.
+const SOON_MS: i64 = 3 * DAY_MS;
+
+/// A moment, in the configured time zone.
+pub(super) fn moment(desk: &Desk, at: Timestamp) -> Markup {
+    let Ok(utc) = jiff::Timestamp::from_millisecond(at.as_millis()) else { return html! { "never" } };
+    let zoned = utc.to_zoned(desk.who.zone.clone());
+    html! { time datetime=(format!("{utc:.0}")) { (zoned.strftime("%-d %b %Y, %H:%M")) } }
+}
+
+/// How long ago it was, with the moment behind it.
+pub(super) fn ago(desk: &Desk, at: Timestamp) -> Markup {
+    let ms = desk.now().since_ms(at);
+    let Ok(utc) = jiff::Timestamp::from_millisecond(at.as_millis()) else { return html! { "never" } };
+    let zoned = utc.to_zoned(desk.who.zone.clone());
+    let words = if ms < MINUTE_MS { "just now".to_owned() } else { format!("{} ago", span(ms)) };
+    html! { time datetime=(format!("{utc:.0}")) title=(zoned.strftime("%-d %b %Y, %H:%M:%S %Z")) { (words) } }
+}
+
+/// A length of time in its largest unit.
+pub(super) fn span(ms: i64) -> String {
+    let many =
+        |count: i64, one: &str| if count == 1 { format!("1 {one}") } else { format!("{count} {one}s") };
+    match ms.max(0) {
+        DAY_MS => many(1, "day"),
+        HOUR_MS => many(1, "hour"),
+        ms if ms >= 2 * DAY_MS => many(ms / DAY_MS, "day"),
+        ms if ms >= 2 * HOUR_MS => many(ms / HOUR_MS, "hour"),
+        ms if ms >= 2 * MINUTE_MS => many(ms / MINUTE_MS, "minute"),
+        ms => many(ms / SECOND_MS, "second"),
+    }
+}
+
+/// When it is due, as far as it still matters.
+pub(super) fn due(desk: &Desk, row: &Row) -> Markup {
+    let Some(due) = row.due_at else { return html! { span.quiet { "no date" } } };
+    if !row.status.is_open() {
+        return moment(desk, due);
+    }
+    let left = due.since_ms(desk.now());
+    html! {
+        @if left < 0 {
+            strong.late { (span(-left)) " late" }
+        } @else if left < SOON_MS {
+            strong.soon { "in " (span(left)) }
+        } @else {
+            "in " (span(left))
+        }
+    }
+}
+
+/// Where a request stands.
+pub(super) fn status(status: Status) -> Markup {
+    html! { span.chip.(status.name()) { (words::of("status", status.name())) } }
+}
+
+/// A request's id, as much of it as people compare: the end, for its beginning is the time.
+pub(super) fn short(id: RequestId) -> String {
+    let id = id.to_string();
+    id.get(28..).unwrap_or_default().to_owned()
+}
+
+/// What an action is called.
+pub(super) fn action(name: &str) -> String {
+    words::find("action", name).map_or_else(|| name.replace('_', " "), str::to_owned)
+}
+
+/// A number with blanks between thousands.
+pub(super) fn number(count: u64) -> String {
+    let digits = count.to_string();
+    let mut shown = String::new();
+    for (n, digit) in digits.chars().enumerate() {
+        if n > 0 && (digits.len() - n).is_multiple_of(3) {
+            shown.push('\u{202f}');
+        }
+        shown.push(digit);
+    }
+    shown
+}
+
+/// `1 row`, `2 rows`.
+pub(super) fn rows(count: u64) -> String {
+    if count == 1 { "1 row".to_owned() } else { format!("{} rows", number(count)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_are_said_in_their_largest_unit() {
+        for (ms, said) in [
+            (0, "0 seconds"),
+            (1_000, "1 second"),
+            (119_000, "119 seconds"),
+            (120_000, "2 minutes"),
+            (7_199_000, "119 minutes"),
+            (7_200_000, "2 hours"),
+            (DAY_MS, "1 day"),
+            (HOUR_MS, "1 hour"),
+            (2 * DAY_MS, "2 days"),
+            (-5, "0 seconds"),
+        ] {
+            assert_eq!(span(ms), said, "{ms}");
+        }
+    }
+
+    #[test]
+    fn thousands_stand_apart() {
+        assert_eq!(number(999), "999");
+        assert_eq!(number(1_234_567), "1\u{202f}234\u{202f}567");
+    }
+}

@@ -1,0 +1,131 @@
+//! Tries to come in by what is not one's own.
+
+use countersign_web::{SignIn, WebOptions};
+
+use super::{inside, invitation};
+use crate::given::{house, house_with};
+use crate::portal::browser::Browser;
+
+const SESSION: &str = "countersign_session";
+
+#[tokio::test]
+async fn session_that_was_planted_in_a_browser_is_not_the_one_that_its_user_gets() {
+    let house = house().await;
+    // Mallory's own session, and a word that she made up, planted in Bo's browser before he signs in.
+    let mallory = inside(&house, "submitter").await.cookies[SESSION].clone();
+    for planted in [mallory.clone(), format!("cs_session_{}", "0".repeat(64))] {
+        let link = invitation(&house, "reviewer").await;
+        let mut bo = Browser::new(&house);
+        bo.cookies.insert(SESSION.to_owned(), planted.clone());
+        let page = bo.get(&link).await;
+        bo.send_to(&page, &link, &[]).await;
+        assert_ne!(bo.cookies[SESSION], planted);
+        assert!(bo.get("/account").await.text.contains("reviewer@staff.example"));
+        let mut other = Browser::new(&house);
+        other.cookies.insert(SESSION.to_owned(), planted);
+        assert_eq!(other.get("/account").await.status, 303, "what was planted opens nothing afterwards");
+    }
+}
+
+#[tokio::test]
+async fn form_of_another_site_browser_or_session_does_nothing() {
+    let house = house().await;
+    let link = invitation(&house, "reviewer").await;
+    let mut bo = Browser::new(&house);
+    let page = bo.get(&link).await;
+    let (_, own) = page.form(&link);
+    let own: Vec<(&str, &str)> = own.iter().map(|(name, value)| (&**name, &**value)).collect();
+    for origin in [Some("http://evil.test"), Some("null"), None] {
+        bo.origin = origin;
+        assert_eq!(bo.post(&link, &own).await.status, 403, "{origin:?}");
+    }
+    bo.origin = Browser::new(&house).origin;
+    assert_eq!(bo.post(&link, &[]).await.status, 403);
+    let mut mallory = Browser::new(&house);
+    let hers = mallory.get(&link).await;
+    let (_, hers) = hers.form(&link);
+    let hers: Vec<(&str, &str)> = hers.iter().map(|(name, value)| (&**name, &**value)).collect();
+    assert_eq!(bo.post(&link, &hers).await.status, 403);
+    assert_eq!(bo.post(&link, &own).await.status, 303);
+    // The word from before signing in opens no form afterwards; another session's form neither.
+    assert_eq!(bo.post("/sign-out", &own).await.status, 403);
+    let mut auditor = inside(&house, "auditor").await;
+    let (_, other) = auditor.get("/account").await.form("/sign-out");
+    let other: Vec<(&str, &str)> = other.iter().map(|(name, value)| (&**name, &**value)).collect();
+    assert_eq!(bo.post("/sign-out", &other).await.status, 403);
+    assert_eq!(bo.get("/account").await.status, 200);
+}
+
+#[tokio::test]
+async fn nothing_leads_to_another_host() {
+    let house = house().await;
+    let mut browser = inside(&house, "auditor").await;
+    for to in ["https://evil.test", "//evil.test", "/\\evil.test", "%2F%2Fevil.test", "/%0d%0aset-cookie:x=1"]
+    {
+        let sent = browser.get(&format!("/sign-in?return_to={to}")).await;
+        assert_eq!(sent.location, "/account", "{to}");
+    }
+    let link = invitation(&house, "auditor").await;
+    let page = browser.get(&link).await;
+    let sent = browser.send_to(&page, &link, &[("return_to", "//evil.test")]).await;
+    assert_eq!(sent.location, "/account");
+}
+
+#[tokio::test]
+async fn pages_are_framed_by_nobody_and_kept_by_nobody() {
+    let house = house().await;
+    let link = invitation(&house, "auditor").await;
+    let mut browser = inside(&house, "auditor").await;
+    for path in ["/sign-in", "/account", "/account/sessions", &link, "/sign-in/invitation/none"] {
+        let page = browser.get(path).await;
+        assert_eq!(page.header("cache-control"), "no-store", "{path}");
+        assert_eq!(page.header("x-frame-options"), "DENY");
+        assert_eq!(page.header("x-content-type-options"), "nosniff");
+        if page.status == 303 {
+            continue;
+        }
+        let policy = page.header("content-security-policy");
+        for part in
+            ["default-src 'none'", "script-src 'self'", "frame-ancestors 'none'", "form-action 'self'"]
+        {
+            assert!(policy.contains(part), "{policy}");
+        }
+        assert!(!policy.contains("unsafe"), "{policy}");
+    }
+}
+
+#[tokio::test]
+async fn cookie_is_bound_to_its_host_and_is_no_token_and_a_token_is_no_cookie() {
+    let sign_in = SignIn { url: "https://privacy.test".to_owned() };
+    let house = house_with(WebOptions { sign_in, ..WebOptions::default() }).await;
+    let path = format!("/v1/people/{}/invitation", house.people["auditor"]);
+    let made = house.call("administrator", "POST", &path, serde_json::Value::Null).await;
+    let link = made.json()["link"].as_str().unwrap().replace("https://privacy.test", "");
+    let mut browser = Browser::new(&house);
+    let page = browser.get(&link).await;
+    let entered = browser.send_to(&page, &link, &[]).await;
+    let set: Vec<&str> =
+        entered.headers.get_all("set-cookie").iter().map(|set| set.to_str().unwrap()).collect();
+    let session = set.iter().find(|set| set.starts_with("__Host-countersign_session=")).unwrap();
+    for part in ["; Path=/", "; HttpOnly", "; SameSite=Lax", "; Secure"] {
+        assert!(session.contains(part), "{session}");
+    }
+    assert!(!session.contains("Domain"), "{session}");
+
+    let secret = browser.cookies["__Host-countersign_session"].clone();
+    let bearer =
+        http::Request::builder().uri("/v1/requests").header("authorization", format!("Bearer {secret}"));
+    assert_eq!(house.send(bearer.body(axum::body::Body::empty()).unwrap()).await.status, 401);
+    let cookie = format!("__Host-countersign_session={secret}");
+    let with = http::Request::builder().uri("/v1/requests").header("cookie", cookie);
+    assert_eq!(house.send(with.body(axum::body::Body::empty()).unwrap()).await.status, 401);
+    let mut other = Browser::new(&house);
+    for value in [house.token("auditor"), house.token("administrator"), "cs_session_", "x"] {
+        other.cookies.insert("__Host-countersign_session".to_owned(), value.to_owned());
+        assert_eq!(other.get("/account").await.status, 303);
+    }
+    // Without the prefix, whatever a sibling host may have set is not looked at.
+    let mut sibling = Browser::new(&house);
+    sibling.cookies.insert(SESSION.to_owned(), secret);
+    assert_eq!(sibling.get("/account").await.status, 303);
+}

@@ -1,0 +1,234 @@
+//! Two officers find a request live in their inboxes and sign it by keyboard; the customer sees it done; an auditor checks it
+//! in the browser. And every page of the console, in pictures.
+
+use countersign_shop::cast::{DAN, EVA};
+use countersign_testing::browser::Browser;
+use serde_json::Value;
+
+use crate::demo::Demo;
+use crate::pictures::take;
+
+const ENTER: &str = "\u{e007}";
+
+#[test]
+fn two_officers_sign_by_keyboard_what_a_customer_asked_and_an_auditor_checks_it() {
+    let (Some(customer), Some(olga), Some(otto)) = (Browser::start(), Browser::start(), Browser::start())
+    else {
+        assert!(!countersign_testing::nothing_may_be_skipped(), "there is no Chromium with its driver");
+        eprintln!("skipped: there is no Chromium with its driver (Debian: chromium chromium-driver)");
+        return;
+    };
+    let demo = Demo::start();
+    for (browser, name) in [(&olga, "Olga Officer"), (&otto, "Otto Officer")] {
+        enter(browser, &demo, name);
+        browser.sees("Nothing waits for you.");
+    }
+    photograph(&olga, "1-inbox-empty");
+    mark_when_it_comes(&olga);
+    ask(&customer, &demo);
+    // Nobody loads anything anew.
+    for officer in [&olga, &otto] {
+        officer.until("the row comes by itself", || officer.has("[data-row]"));
+        officer.until("the title counts", || title(officer).starts_with("(1) Inbox"));
+    }
+    tell_how_fast(&olga, &demo);
+    photograph(&olga, "2-inbox");
+    sign(&olga, Some("3-request"));
+    sign(&otto, None);
+    customer.sees("Your data is erased");
+    // The page of whoever signed tells it too, without being loaded anew.
+    olga.sees("What came of it");
+    photograph(&olga, "4-request-done");
+    several(&olga, &demo);
+    check(&otto, &demo);
+    operate(&otto, &demo);
+    administer(&customer, &demo);
+}
+
+/// In by the link of an invitation.
+fn enter(browser: &Browser, demo: &Demo, name: &str) {
+    let said = demo.run_as("ada-admin", &["invite", name, "--json"]);
+    let link = serde_json::from_str::<Value>(&said).unwrap()["link"].as_str().unwrap().to_owned();
+    browser.open(&link);
+    browser.press("main form button");
+    browser.until("they are in", || browser.address().ends_with("/account"));
+    browser.open(&format!("{}/console", demo.url));
+}
+
+fn title(browser: &Browser) -> String {
+    browser.run("return document.title", &[]).as_str().unwrap_or_default().to_owned()
+}
+
+/// Pictures of a page of the console.
+fn photograph(browser: &Browser, name: &str) {
+    take(browser, "console", name);
+}
+
+/// Eva asks at the portal to be forgotten, and proves twice that it is her.
+fn ask(browser: &Browser, demo: &Demo) {
+    let before = demo.mails();
+    browser.open(&format!("{}/privacy", demo.url));
+    browser.press("#erase");
+    browser.write("#email", EVA.email);
+    browser.press("main form button");
+    browser.sees("Look into your mail");
+    let mail = demo.mail_after(before, EVA.email, |mail| mail.code().is_some());
+    browser.write("#code", mail.code().unwrap());
+    browser.press("main form button");
+    browser.sees("Confirm with your authenticator app");
+    browser.write("#totp", &demo.run(&["demo", "--totp", "eva"]));
+    browser.press(".steps form button");
+    browser.sees("Your authenticator app confirmed that it is you");
+}
+
+/// Notes in the page when the first row comes.
+fn mark_when_it_comes(browser: &Browser) {
+    browser.run(
+        "new MutationObserver(() => { window.came ??= document.querySelector('[data-row]') && Date.now() })\
+         .observe(document.querySelector('main'), { childList: true, subtree: true })",
+        &[],
+    );
+}
+
+/// From the event's time in the ledger to the row on the screen.
+fn tell_how_fast(browser: &Browser, demo: &Demo) {
+    let came = browser.run("return window.came", &[]).as_i64().expect("it was seen coming");
+    let id = browser.run("return document.querySelector('[data-row]').dataset.row", &[]);
+    let shown = demo.run_as("opal-operator", &["request", "show", id.as_str().unwrap(), "--json"]);
+    let seen: Value = serde_json::from_str(&shown).unwrap();
+    let events = seen["events"].as_array().unwrap();
+    // Whatever was the last that had happened by then: a row comes as soon as a signature is wanted.
+    let times =
+        events.iter().map(|event| browser.run("return Date.parse(arguments[0])", &[event["at"].clone()]));
+    let at = times.filter_map(|at| at.as_i64()).filter(|at| *at <= came).max().unwrap();
+    eprintln!("a row was on the screen {} ms after its event", came - at);
+}
+
+/// j, Enter, a, Enter.
+fn sign(browser: &Browser, picture: Option<&str>) {
+    browser.key("?");
+    browser.until("help is open", || browser.has("dialog[open]"));
+    if picture.is_some() {
+        photograph(browser, "2-keys");
+    }
+    browser.key(ENTER);
+    browser.until("help is closed", || !browser.has("dialog[open]"));
+    browser.key("j");
+    browser.until("the row has the focus", || browser.has("[data-row] a:focus"));
+    browser.key(ENTER);
+    browser.sees("What would happen");
+    browser.sees("e•••@example.test");
+    if let Some(picture) = picture {
+        photograph(browser, picture);
+    }
+    browser.key("a");
+    browser.until("Approve has the focus", || browser.has("#approve:focus"));
+    browser.key(ENTER);
+    browser.sees("You signed for privacy.");
+    assert!(!title(browser).contains('@') && !browser.address().contains('@'));
+}
+
+/// Several are denied at once, with one reason.
+fn several(browser: &Browser, demo: &Demo) {
+    for _ in 0..3 {
+        demo.run_as("desk", &["request", "submit", "export", "-s", &format!("account={}", DAN.account)]);
+    }
+    browser.key("i");
+    browser.until("three wait", || {
+        browser.run("return document.querySelectorAll('[data-row]').length", &[]) == 3
+    });
+    for _ in 0..2 {
+        browser.key("j");
+        browser.key("x");
+    }
+    browser.until("two are chosen", || {
+        browser.run("return document.querySelectorAll('[data-row] :checked').length", &[]) == 2
+    });
+    browser.press(".bulk summary");
+    browser.write("#bulk-reason", "Asked for twice");
+    photograph(browser, "5-deny-several");
+    browser.press(".bulk button");
+    browser.sees("All that you chose are denied.");
+    browser.until("one is left", || {
+        browser.run("return document.querySelectorAll('[data-row]').length", &[]) == 1
+    });
+    let id = browser.run("return document.querySelector('[data-row]').dataset.row", &[]);
+    browser.open(&format!("{}/console/requests/{}", demo.url, id.as_str().unwrap()));
+    browser.write("#comment", "I asked the desk about this one.");
+    browser.press("form[action$='/comment'] button");
+    browser.sees("Olga Officer wrote");
+    photograph(browser, "6-request-comment");
+}
+
+/// The auditor lets the browser compute what the server says.
+fn check(browser: &Browser, demo: &Demo) {
+    enter(browser, demo, "Aude Auditor");
+    browser.until("an auditor begins at the requests", || browser.address().ends_with("/console/requests"));
+    photograph(browser, "7-requests");
+    browser.press(".requests a[href*='/console/requests/']");
+    browser.press("a[href$='/evidence']");
+    browser.sees("Check it in this browser");
+    browser.press("[data-check]");
+    browser.sees("All of it holds.");
+    assert!(browser.text().contains("The checkpoint is signed by this key."), "{}", browser.text());
+    photograph(browser, "8-evidence");
+    browser.open(&format!("{}/console/ledger", demo.url));
+    browser.press("[data-check]");
+    browser.sees("All of it holds.");
+    photograph(browser, "9-ledger");
+    // Another key signed nothing here.
+    browser.run(
+        "const key = document.querySelector('#vkey'); key.value = key.value.replace(/.{4}$/, 'AAA=')",
+        &[],
+    );
+    browser.press("[data-check]");
+    browser.sees("It does NOT hold.");
+    // One byte of one entry is another: the root says so.
+    browser.run(
+        "document.querySelector('#vkey').value = document.querySelector('#vkey').defaultValue; \
+         const real = window.fetch; window.fetch = async (at) => { const answer = await real(at); \
+         if (!String(at).includes('/entries/')) return answer; \
+         const bytes = new Uint8Array(await answer.arrayBuffer()); bytes[40] ^= 1; return new Response(bytes); }",
+        &[],
+    );
+    browser.press("[data-check]");
+    browser.sees("Their hash is NOT the one that is signed.");
+    browser.open(&format!("{}/console/policies", demo.url));
+    photograph(browser, "10-policies");
+    browser.open(&format!("{}/console/numbers", demo.url));
+    photograph(browser, "11-numbers");
+    browser.open(&format!("{}/console/sources", demo.url));
+    photograph(browser, "12-sources");
+}
+
+fn operate(browser: &Browser, demo: &Demo) {
+    enter(browser, demo, "Opal Operator");
+    browser.sees("Nothing is stuck.");
+    photograph(browser, "13-inbox-operator");
+    browser.open(&format!("{}/console/limits", demo.url));
+    browser.sees("Signature for privacy".to_lowercase().as_str());
+    photograph(browser, "14-limits");
+    browser.open(&format!("{}/console/requests?status=waiting", demo.url));
+    browser.press(".requests a[href*='/console/requests/']");
+    browser.press("a[href*='/policies/try']");
+    browser.press("form[action$='/try'] button[type=submit]");
+    browser.sees("They would say");
+    photograph(browser, "15-try");
+}
+
+fn administer(browser: &Browser, demo: &Demo) {
+    enter(browser, demo, "Ada Admin");
+    browser.until("an administrator begins at the people", || browser.address().ends_with("/console/people"));
+    photograph(browser, "16-people");
+    browser.open(&format!("{}/console/tokens", demo.url));
+    photograph(browser, "17-tokens");
+    browser.open(&format!("{}/console/holds", demo.url));
+    browser.write("#case", "case-2026-11");
+    browser.write("#value", DAN.email);
+    browser.press("form[action$='/holds'] button");
+    browser.sees("The hold stands.");
+    photograph(browser, "18-holds");
+    browser.open(&format!("{}/console/nowhere", demo.url));
+    browser.sees("There is nothing here");
+    photograph(browser, "19-none");
+}
