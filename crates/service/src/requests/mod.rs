@@ -4,6 +4,7 @@ pub mod ask;
 pub(crate) mod facts;
 pub(crate) mod field;
 pub(crate) mod first_look;
+pub(crate) mod follow;
 pub(crate) mod judge;
 pub(crate) mod look;
 pub mod picture;
