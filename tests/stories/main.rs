@@ -3,6 +3,7 @@
 
 mod backup;
 mod doctor;
+mod elsewhere;
 mod kept_store;
 mod keys;
 mod kill;

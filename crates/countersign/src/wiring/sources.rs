@@ -63,7 +63,8 @@ pub(crate) fn one(
         }
         Reach::Logs { directory, live, settle_seconds } => {
             let settle = Duration::from_secs(*settle_seconds);
-            let options = logs::Options { pace_ms, pseudonyms, settle, ..logs::Options::new(directory) };
+            let mut options = logs::Options::new(directory);
+            (options.pace_ms, options.pseudonyms, options.settle) = (pace_ms, pseudonyms, settle);
             let live =
                 options.with_live(live).map_err(|why| anyhow::anyhow!("source `{name}`: `live`: {why}"))?;
             Arc::new(LogsSource::open(name, live)?)
