@@ -5,6 +5,7 @@ mod asked;
 mod backup;
 mod doctor;
 mod glass;
+mod elsewhere;
 mod kept_store;
 mod keys;
 mod kill;

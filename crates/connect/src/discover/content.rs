@@ -26,6 +26,12 @@ pub(crate) struct Seen {
     years: Option<(i32, i32)>,
 }
 
+/// What values look like.
+pub(crate) struct Says {
+    pub(crate) text: String,
+    pub(crate) is_address: bool,
+}
+
 impl Seen {
     pub(crate) fn add(&mut self, value: &str) {
         let value = value.trim();
@@ -59,6 +65,18 @@ impl Seen {
         let found = self.looks.iter().map(|(look, count)| (*look, *count)).filter(enough);
         let (look, count) = found.max_by_key(|(_, count)| *count)?;
         (look != Look::Date || self.are_births()).then_some((look, count))
+    }
+
+    /// What the values look like, for people to read.
+    pub(crate) fn says(&self) -> Option<Says> {
+        let (look, count) = self.likely()?;
+        let text = format!("{count} of {} values seen look like {}", self.values, look.name());
+        Some(Says { text, is_address: look == Look::Email })
+    }
+
+    /// Whether texts were seen in which an e-mail address stands.
+    pub(crate) const fn mentions_addresses(&self) -> bool {
+        self.mentions > 0
     }
 
     /// Dates of birth lie far apart and not near today; those of orders do not.

@@ -41,6 +41,15 @@ pub(crate) enum Reach {
         /// The databases whose tables may be mapped; empty for the one of the connection string alone.
         schemas: Vec<String>,
     },
+    /// A directory of rotated logs.
+    Logs {
+        /// Where.
+        directory: PathBuf,
+        /// Patterns of files that are always taken as still written.
+        live: Vec<String>,
+        /// How long a file must not have been written to before it may be touched.
+        settle_seconds: u64,
+    },
 }
 
 /// A secret, or where it is. Debug shows the place alone.
@@ -109,14 +118,16 @@ enum Kind {
     Sqlite,
     Postgres,
     Mysql,
+    Logs,
 }
 
 /// What a kind is called in the file.
-const KINDS: [(&str, Kind); 4] = [
+const KINDS: [(&str, Kind); 5] = [
     ("sqlite", Kind::Sqlite),
     ("postgres", Kind::Postgres),
     ("mysql", Kind::Mysql),
     ("mariadb", Kind::Mysql),
+    ("logs", Kind::Logs),
 ];
 
 pub(super) fn read(section: Section<'_>, folder: Folder<'_>) -> Vec<Source> {
@@ -153,6 +164,15 @@ fn source(name: &Located<String>, mut section: Section<'_>, folder: Folder<'_>) 
         Kind::Mysql => {
             let schemas = section.texts("schemas");
             url(&mut section, folder, MYSQL).map(|url| Reach::Mysql { url, schemas })
+        }
+        Kind::Logs => {
+            let live = section.texts("live");
+            let settle_seconds = section.number("settle_seconds", 0..=31 * 86_400).unwrap_or(300);
+            section.required("directory", "\"/var/log/shop\"").map(|it| Reach::Logs {
+                directory: folder.join(&it.value),
+                live,
+                settle_seconds,
+            })
         }
     };
     section.close();

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use countersign_connect::PseudonymKey;
+use countersign_connect::logs::{self, LogsSource};
 use countersign_connect::mysql::{self, MysqlSource};
 use countersign_connect::package::Zip;
 use countersign_connect::postgres::{self, PostgresSource};
@@ -58,6 +60,14 @@ pub(crate) fn one(
             let schemas = schemas.clone();
             let options = mysql::Options { pace_ms, schemas, pseudonyms, ..mysql::Options::new(url) };
             Arc::new(MysqlSource::open(name, options)?)
+        }
+        Reach::Logs { directory, live, settle_seconds } => {
+            let settle = Duration::from_secs(*settle_seconds);
+            let mut options = logs::Options::new(directory);
+            (options.pace_ms, options.pseudonyms, options.settle) = (pace_ms, pseudonyms, settle);
+            let live =
+                options.with_live(live).map_err(|why| anyhow::anyhow!("source `{name}`: `live`: {why}"))?;
+            Arc::new(LogsSource::open(name, live)?)
         }
     })
 }

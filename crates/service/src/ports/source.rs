@@ -205,6 +205,13 @@ pub trait Source: Send + Sync {
     /// Its name in the configuration.
     fn name(&self) -> &str;
 
+    /// Whether it has no root rows of its own and holds things under identities that other sources know, as logs,
+    /// files and services do. Such a source is told who is meant (`ports::following`) once that is clear, and
+    /// [`Source::resolve`] is asked only where no other source knows anybody: whether it holds anything of theirs.
+    fn follows(&self) -> bool {
+        false
+    }
+
     /// Compares a map with the source: what is missing, drifted, unindexed, unreachable.
     async fn check(&self, map: &DataMap) -> Result<Vec<Finding>, SourceError>;
 

@@ -108,7 +108,7 @@ impl Service {
         dossier: &Dossier,
         named: &Named,
     ) -> Result<Looked, Refusal> {
-        let matches = narrowed(self.matches(settings, &named.proved).await?, named);
+        let matches = self.meant(settings, named).await?;
         if matches.is_empty() {
             return Ok(Looked::NoMatch);
         }
@@ -165,16 +165,23 @@ impl Service {
         settings: &Settings,
         named: &Named,
     ) -> Result<Vec<RootKey>, Refusal> {
-        let matches = narrowed(self.matches(settings, &named.proved).await?, named);
+        let matches = self.meant(settings, named).await?;
         Ok(matches.into_iter().map(|found| found.root).collect())
     }
 
     /// Root rows that hold all the proved identities, and those that a source links to them.
-    async fn matches(&self, settings: &Settings, proved: &[Identity]) -> Result<Vec<Match>, Refusal> {
+    pub(crate) async fn matches(
+        &self,
+        settings: &Settings,
+        proved: &[Identity],
+    ) -> Result<Vec<Match>, Refusal> {
         let mut found: Vec<Match> = Vec::new();
         let mut silent = Vec::new();
         for name in settings.maps.keys() {
             let (source, map) = self.source(settings, name)?;
+            if source.follows() {
+                continue;
+            }
             let matches = if proved.is_empty() {
                 Vec::new()
             } else {
@@ -208,7 +215,12 @@ impl Service {
         settings: &Settings,
         identities: &[Identity],
     ) -> Result<Vec<RootKey>, Refusal> {
-        Ok(self.matches(settings, identities).await?.into_iter().map(|found| found.root).collect())
+        let matches = self.matches(settings, identities).await?;
+        if matches.is_empty() {
+            let named = Named { proved: identities.to_vec(), ..Named::default() };
+            return self.roots_now(settings, &named).await;
+        }
+        Ok(matches.into_iter().map(|found| found.root).collect())
     }
 
     /// A source with its map.
@@ -251,7 +263,7 @@ pub(crate) fn of_source(roots: &BTreeSet<RootKey>, name: &str) -> Vec<RootKey> {
 
 /// Stated identities only ever take matches away: each must be held by somebody, and whoever holds another
 /// value of that kind instead is not meant.
-fn narrowed(matches: Vec<Match>, named: &Named) -> Vec<Match> {
+pub(crate) fn narrowed(matches: Vec<Match>, named: &Named) -> Vec<Match> {
     let mut left = matches;
     for wanted in named.stated.iter().chain(&named.choice) {
         if !left.iter().any(|found| found.identities.contains(wanted)) {
@@ -265,7 +277,7 @@ fn narrowed(matches: Vec<Match>, named: &Named) -> Vec<Match> {
     left
 }
 
-fn most_in_one_source(matches: &[Match]) -> u32 {
+pub(crate) fn most_in_one_source(matches: &[Match]) -> u32 {
     let mut by_source: BTreeMap<&str, BTreeSet<&RootKey>> = BTreeMap::new();
     for found in matches {
         by_source.entry(&found.root.source).or_default().insert(&found.root);

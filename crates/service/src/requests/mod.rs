@@ -5,6 +5,7 @@ pub(crate) mod facts;
 pub(crate) mod field;
 pub(crate) mod first_look;
 pub(crate) mod glass;
+pub(crate) mod follow;
 pub(crate) mod judge;
 pub(crate) mod look;
 pub mod picture;
