@@ -13,7 +13,7 @@ use crate::app::Service;
 use crate::hold;
 use crate::jobs::halt::Halt;
 use crate::jobs::run::{OTHER_MAP, in_run, key, mapped_as_signed, retry};
-use crate::jobs::{JobError, Worked};
+use crate::jobs::{JobError, Worked, unpack};
 use crate::ports::source::{RootKey, SourceError, Stepped, Target as Rows};
 use crate::ports::store::{Change, Find, Needs};
 use crate::record::History;
@@ -172,7 +172,9 @@ impl Service {
             }
         }
         let outcome = Outcome { touched: touched(dossier), kept: kept(latest), left, package: false };
-        self.complete(id, run, outcome, Vec::new(), |_| Ok(Vec::new())).await?;
+        // What was handed over of this subject and still waits to be fetched dies with the rows that it was read from.
+        let packages = vec![(unpack::KIND.to_owned(), Find::ByRoot)];
+        self.complete(id, run, outcome, Vec::new(), packages, unpack::all_loaded).await?;
         Ok(Worked::Done)
     }
 }

@@ -5,10 +5,11 @@ mod erase;
 mod expire;
 pub(crate) mod forget;
 mod halt;
-pub(crate) mod hand_over;
+mod hand_over;
 mod mail;
 mod run;
 pub(crate) mod schedule;
+pub(crate) mod unpack;
 mod wake;
 mod work;
 

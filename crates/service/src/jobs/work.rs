@@ -144,6 +144,8 @@ impl Service {
             "rejudge" => self.rejudge_all().await,
             "voter" => self.rejudge_voted(&job.key).await,
             "call" => self.call(&job.key).await,
+            "package_end" => self.end_package(request(&job.key)?).await,
+            "unpack" => self.unpack(&job.key).await,
             "forget" => self.forget(request(&job.key)?).await,
             "forget_all" => self.forget_all().await,
             "mail_vote" => self.mail_vote(&job.key).await,

@@ -51,6 +51,8 @@ impl Settings {
             survey_max_age_ms: file.survey_max_age_ms,
             own_data_after_ms: file.own_data_after_ms,
             package_days: file.package_days,
+            package_fetches: file.package_fetches,
+            package_proof_max_age_ms: file.package_proof_max_age_ms,
             calendar: file.calendar,
             maps: maps.into_whole(),
             schedules: file.schedules,

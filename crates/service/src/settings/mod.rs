@@ -52,6 +52,10 @@ pub struct Settings {
     pub own_data_after_ms: i64,
     /// For how many days an export can be fetched.
     pub package_days: i64,
+    /// How often.
+    pub package_fetches: u32,
+    /// Whoever fetches it proved themselves not longer ago than this.
+    pub package_proof_max_age_ms: i64,
     /// Holidays, for deadlines.
     pub calendar: Calendar,
     /// Data maps by the name of their source.

@@ -10,6 +10,7 @@ mod fixture;
 mod forget;
 mod govern;
 mod life;
+mod package;
 mod portal;
 mod record;
 mod run;
