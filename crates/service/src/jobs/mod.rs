@@ -6,6 +6,7 @@ mod expire;
 pub(crate) mod forget;
 mod halt;
 mod hand_over;
+pub(crate) mod keep_until;
 mod mail;
 mod run;
 pub(crate) mod schedule;

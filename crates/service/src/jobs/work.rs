@@ -146,6 +146,7 @@ impl Service {
             "call" => self.call(&job.key).await,
             "package_end" => self.end_package(request(&job.key)?).await,
             "unpack" => self.unpack(&job.key).await,
+            "keep_until" => self.keep_until(&job.key).await,
             "forget" => self.forget(request(&job.key)?).await,
             "forget_all" => self.forget_all().await,
             "mail_vote" => self.mail_vote(&job.key).await,

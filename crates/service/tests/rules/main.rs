@@ -9,6 +9,7 @@ mod drift;
 mod fixture;
 mod forget;
 mod govern;
+mod keep;
 mod life;
 mod package;
 mod portal;
