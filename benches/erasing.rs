@@ -165,7 +165,7 @@ async fn by_us(source: &impl Source) -> Duration {
 }
 
 /// The permit of a run that was released on votes for `counts`: there is no way to one but a history.
-fn permit(counts: &Counts) -> Permit {
+pub(crate) fn permit(counts: &Counts) -> Permit {
     let at = Timestamp::from_millis(0);
     let criteria = || Criteria {
         policy_set: String::new(),

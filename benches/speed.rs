@@ -11,6 +11,7 @@ mod bare;
 mod by_hand;
 mod client;
 mod erasing;
+mod exporting;
 mod large;
 mod ledger;
 mod line;
@@ -28,11 +29,12 @@ use line::Line;
 /// A part: the word that selects it, and what measures it.
 type Part = (&'static str, fn(&Path) -> Vec<Line>);
 
-const PARTS: [Part; 8] = [
+const PARTS: [Part; 9] = [
     ("verdict", |_| vec![verdict::measure()]),
     ("ledger", |folder| vec![ledger::measure(folder)]),
     ("submits", submits::measure),
     ("erasing", erasing::measure),
+    ("exporting", exporting::measure),
     ("memory", |folder| vec![node::memory(folder)]),
     ("access", |folder| vec![access::measure(folder)]),
     ("nodes", two_nodes::measure),
@@ -64,6 +66,14 @@ fn main() {
         let waiting = numbers.next().unwrap_or(stored / 10);
         let folder = Folder::new(BY_HAND);
         for line in stored::measure(&folder.0, stored, waiting) {
+            line.print();
+            lines.push(line);
+        }
+    }
+    if wanted.iter().any(|word| word == exporting::BY_HAND_ONLY) {
+        let rows = wanted.iter().find_map(|word| word.parse().ok()).unwrap_or(5_000_000);
+        let folder = Folder::new(exporting::BY_HAND_ONLY);
+        for line in exporting::measure_large(&folder.0, rows) {
             line.print();
             lines.push(line);
         }

@@ -221,7 +221,7 @@ fn sealed(node: &Node) -> Vec<Vec<u8>> {
     let path = node.folder().join("data/countersign.db");
     let store = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
     let question = "select wrapped from dek where wrapped is not null \
-                    union all select substr(sealed, 1, 64) from sealed where sealed is not null";
+                    union all select substr(sealed, 1, 64) from sealed where length(sealed) > 0";
     let mut find = store.prepare(question).unwrap();
     find.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
 }

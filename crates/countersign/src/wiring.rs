@@ -55,7 +55,7 @@ pub(crate) fn over(config: &Config, store: Arc<dyn Store>) -> anyhow::Result<Arc
         store,
         sources: sources::all(&config.sources, &loaded.keys)?,
         notifier: notifier(&config.mail)?,
-        packager: sources::packager(),
+        packager: sources::packager(config.work.package_words.as_deref())?,
         chance: Arc::new(SystemChance),
         clock: clock(),
         keys: loaded.keys,

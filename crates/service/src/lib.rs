@@ -39,7 +39,7 @@ pub use answer::{Begun as AnswerBegun, Ticket};
 pub use app::{Parts, Service};
 pub use bootstrap::{Begun, First};
 pub use clock::{ClockView, Doubt, Steady, clock_of};
-pub use fetch::Package;
+pub use fetch::{Fetch, Package};
 pub use govern::{Applied, GaugeView, Ready};
 pub use ledger::{Evidence, Proof};
 pub use measure::{BUCKETS_MS, Measures, Spread, Waiting, glass_of};

@@ -64,6 +64,12 @@ pub enum Refusal {
     /// Too much was asked from one place, or about one address.
     #[error("too much was asked from here, or for this address: wait an hour")]
     TooManyAsked,
+    /// Who fetches a package proves themselves again first.
+    #[error(
+        "prove once more that it is you: the latest proof is too old for fetching a package; start a verification \
+         of this request, and send its code"
+    )]
+    ProofTooOld,
     /// The person has not enrolled this method, or too late for this request.
     #[error(
         "this method was not enrolled before the request was made, for an identity that the source holds"
@@ -108,7 +114,7 @@ impl Refusal {
     pub fn sort(&self) -> Sort {
         match self {
             Refusal::Unauthenticated => Sort::Unauthenticated,
-            Refusal::NotAllowed(_) => Sort::Forbidden,
+            Refusal::NotAllowed(_) | Refusal::ProofTooOld => Sort::Forbidden,
             Refusal::NotFound(_) => Sort::NotFound,
             Refusal::Rule(rule) => match rule {
                 core::Refusal::OwnRequest | core::Refusal::OwnData | core::Refusal::NotYourSeat => {
@@ -144,6 +150,7 @@ impl Refusal {
             Refusal::TooManyChallenges => "too_many_codes",
             Refusal::TooManyAsked => "too_many_requests",
             Refusal::NotEnrolled => "not_enrolled",
+            Refusal::ProofTooOld => "proof_too_old",
             Refusal::KeyReused => "idempotency_key_reused",
             Refusal::Stale => "stale",
             Refusal::Standing(_) => "conflict",

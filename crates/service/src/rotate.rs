@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::answer;
 use crate::app::Service;
 use crate::fit;
+use crate::jobs::keep_until;
 use crate::person::{self, Person};
 use crate::ports::store::{Change, Needs, Query, RecordChange, SealedChange};
 use crate::record;
@@ -63,6 +64,11 @@ impl Service {
         count += self
             .seal_records_anew(answer::KIND, |service, record| {
                 answer::resealed(&service.keys, &*service.chance, record)
+            })
+            .await?;
+        count += self
+            .seal_records_anew(keep_until::KIND, |service, record| {
+                keep_until::resealed(&service.keys, &*service.chance, record)
             })
             .await?;
         tell(count);

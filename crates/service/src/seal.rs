@@ -55,6 +55,31 @@ impl DataKey {
         open(&self.derive(&["seal", field]), &self.label(field), sealed)
     }
 
+    /// A new key for one part of what the request keeps, so that this part can be destroyed alone, and the key's sealed
+    /// form, to be kept as the field `name`.
+    pub fn create_within(&self, name: &str, chance: &dyn Chance) -> (Self, Vec<u8>) {
+        let within = Self { request: self.request, secret: chance::bytes(chance) };
+        let sealed = self.seal(name, &within.secret, chance);
+        (within, sealed)
+    }
+
+    /// The key in the sealed form that `create_within` gave under the same name.
+    pub fn open_within(&self, name: &str, sealed: &[u8]) -> Result<Self, Unsealable> {
+        let secret = self.open(name, sealed)?;
+        Ok(Self { request: self.request, secret: secret.try_into().map_err(|_| Unsealable)? })
+    }
+
+    /// Seals a numbered part of something long. The number is bound to it, and so is whether it is the last: parts in
+    /// another order, or fewer of them, do not open.
+    pub fn seal_part(&self, of: &str, n: u64, last: bool, plain: &[u8], chance: &dyn Chance) -> Vec<u8> {
+        self.seal(&part(of, n, last), plain, chance)
+    }
+
+    /// Opens a part.
+    pub fn open_part(&self, of: &str, n: u64, last: bool, sealed: &[u8]) -> Result<Vec<u8>, Unsealable> {
+        self.open(&part(of, n, last), sealed)
+    }
+
     /// A commitment to a value of a field: binding, and hiding once the key is gone.
     pub fn commit(&self, field: &str, value: &[u8]) -> Commitment {
         Commitment::from_bytes(mac(&self.derive(&["commit", field]), &[value]))
@@ -78,6 +103,10 @@ impl DataKey {
     fn label(&self, field: &str) -> Vec<u8> {
         [b"countersign/field/v1\0", &self.request.as_bytes()[..], field.as_bytes()].concat()
     }
+}
+
+fn part(of: &str, n: u64, last: bool) -> String {
+    format!("{of}/{n}/{}", if last { "last" } else { "more" })
 }
 
 fn wrap_label(request: RequestId, epoch: u32) -> Vec<u8> {
@@ -176,6 +205,22 @@ mod tests {
         assert_eq!(DataKey::unwrap(request, &alone, 2, &anew).unwrap().secret, key.secret);
         assert_eq!(DataKey::unwrap(request, &alone, 1, &wrapped).err(), Some(Unsealable));
         assert_eq!(open_from_store(&alone, "label", &kept), Err(Unsealable));
+    }
+
+    #[test]
+    fn parts_in_another_order_or_cut_off_do_not_open() {
+        let chance = chance();
+        let (whole, _) = DataKey::create(RequestId::from_bytes([1; 16]), &KEYS, &chance);
+        let (key, sealed_key) = whole.create_within("package/a", &chance);
+        let parts: Vec<_> =
+            (0..3).map(|n| key.seal_part("package/a", n, n == 2, &[n as u8], &chance)).collect();
+        let again = whole.open_within("package/a", &sealed_key).unwrap();
+        assert_eq!(again.open_part("package/a", 2, true, &parts[2]).unwrap(), [2]);
+        assert_eq!(again.open_part("package/a", 0, false, &parts[1]), Err(Unsealable), "another order");
+        assert_eq!(again.open_part("package/a", 1, true, &parts[1]), Err(Unsealable), "cut off");
+        assert_eq!(again.open_part("package/b", 0, false, &parts[0]), Err(Unsealable), "of another package");
+        assert_eq!(whole.open_part("package/a", 0, false, &parts[0]), Err(Unsealable), "under its own key");
+        assert!(whole.open_within("package/b", &sealed_key).is_err());
     }
 
     #[test]

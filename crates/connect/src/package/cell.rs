@@ -1,37 +1,46 @@
 //! One value in each of the forms: JSON, a CSV cell, a cell of a page.
 
 use std::borrow::Cow;
+use std::io::Write;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use countersign_service::ports::source::Value;
 use serde_json::value::RawValue;
 
-/// A row as a JSON object, columns in their order.
-pub(super) fn json_row(columns: &[String], values: &[Value]) -> String {
-    let mut row = String::from("{");
-    for (place, (column, value)) in columns.iter().zip(values).enumerate() {
-        if place > 0 {
-            row.push(',');
-        }
-        row.push_str(&serde_json::Value::from(&**column).to_string());
-        row.push(':');
-        row.push_str(&json(value));
-    }
-    row.push('}');
-    row
+/// What stands before each value of a JSON object, column by column: `{"id":`, `,"name":`.
+pub(super) fn json_keys(columns: &[String]) -> Vec<String> {
+    let key = |(place, column): (usize, &String)| {
+        format!("{}{}:", if place == 0 { '{' } else { ',' }, serde_json::Value::from(&**column))
+    };
+    columns.iter().enumerate().map(key).collect()
 }
 
-fn json(value: &Value) -> String {
+/// A row as a JSON object, columns in their order.
+pub(super) fn json_row(keys: &[String], values: &[Value], out: &mut Vec<u8>) {
+    if keys.is_empty() {
+        out.push(b'{');
+    }
+    for (key, value) in keys.iter().zip(values) {
+        out.extend_from_slice(key.as_bytes());
+        json(value, out);
+    }
+    out.push(b'}');
+}
+
+// Writing into a `Vec` does not fail.
+fn json(value: &Value, out: &mut Vec<u8>) {
     match value {
-        Value::Null => "null".to_owned(),
-        Value::Bool(value) => value.to_string(),
-        Value::Int(value) => value.to_string(),
-        // JSON has no word for what is no number: `from` makes it null.
-        Value::Real(value) => serde_json::Value::from(*value).to_string(),
-        Value::Text(text) => serde_json::Value::from(&**text).to_string(),
-        Value::Bytes(bytes) => serde_json::Value::from(base64(bytes)).to_string(),
-        Value::Json(text) => match serde_json::from_str::<Box<RawValue>>(text) {
-            Ok(document) => document.get().to_owned(),
-            Err(_) => serde_json::Value::from(&**text).to_string(),
+        Value::Null => out.extend_from_slice(b"null"),
+        Value::Bool(value) => drop(write!(out, "{value}")),
+        Value::Int(value) => drop(write!(out, "{value}")),
+        // JSON has no word for what is no number: it becomes null.
+        Value::Real(value) => drop(serde_json::to_writer(out, value)),
+        Value::Text(text) => drop(serde_json::to_writer(out, text)),
+        Value::Bytes(bytes) => drop(write!(out, "\"{}\"", base64(bytes))),
+        Value::Json(text) => match serde_json::from_str::<&RawValue>(text) {
+            Ok(document) => out.extend_from_slice(document.get().as_bytes()),
+            Err(_) => drop(serde_json::to_writer(out, text)),
         },
     }
 }
@@ -40,7 +49,8 @@ fn json(value: &Value) -> String {
 pub(super) fn text(value: &Value) -> Cow<'_, str> {
     match value {
         Value::Null => Cow::Borrowed(""),
-        Value::Bool(value) => Cow::Owned(value.to_string()),
+        Value::Bool(true) => Cow::Borrowed("true"),
+        Value::Bool(false) => Cow::Borrowed("false"),
         Value::Int(value) => Cow::Owned(value.to_string()),
         Value::Real(value) => Cow::Owned(value.to_string()),
         Value::Text(text) | Value::Json(text) => Cow::Borrowed(text),
@@ -49,42 +59,51 @@ pub(super) fn text(value: &Value) -> Cow<'_, str> {
 }
 
 /// As a CSV cell.
-pub(super) fn csv(value: &Value) -> String {
+pub(super) fn csv(value: &Value) -> Cow<'_, str> {
     match value {
         // A number is no formula, whatever its sign.
-        Value::Int(_) | Value::Real(_) | Value::Bool(_) | Value::Null => text(value).into_owned(),
-        Value::Text(_) | Value::Json(_) | Value::Bytes(_) => guarded(&text(value)),
+        Value::Int(_) | Value::Real(_) | Value::Bool(_) | Value::Null => text(value),
+        Value::Text(text) | Value::Json(text) => guarded(text),
+        Value::Bytes(bytes) => Cow::Owned(base64(bytes)),
     }
 }
 
 /// Text that no spreadsheet takes for a formula: an apostrophe before whatever one could begin with.
-pub(super) fn guarded(text: &str) -> String {
+pub(super) fn guarded(text: &str) -> Cow<'_, str> {
     let formula = text
         .trim_start_matches([' ', '\u{feff}'])
         .starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '|', '%']);
+    let guard = formula && text.parse::<f64>().is_err();
+    if !guard && !text.contains('\0') {
+        return Cow::Borrowed(text);
+    }
     let text = text.replace('\0', "\u{fffd}");
-    if formula && text.parse::<f64>().is_err() { format!("'{text}") } else { text }
+    Cow::Owned(if guard { format!("'{text}") } else { text })
 }
 
 /// Text in a page.
-pub(super) fn html(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            '\'' => safe.push_str("&#39;"),
-            '\t' | '\n' => safe.push(c),
-            c if c.is_control() => safe.push('\u{fffd}'),
-            c => safe.push(c),
-        }
+pub(super) fn html(text: &str, out: &mut Vec<u8>) {
+    let mut plain = 0;
+    for (at, c) in text.char_indices() {
+        let safe = match c {
+            '&' => "&amp;",
+            '<' => "&lt;",
+            '>' => "&gt;",
+            '"' => "&quot;",
+            '\'' => "&#39;",
+            '\t' | '\n' => continue,
+            c if c.is_control() => "\u{fffd}",
+            _ => continue,
+        };
+        out.extend_from_slice(&text.as_bytes()[plain..at]);
+        out.extend_from_slice(safe.as_bytes());
+        plain = at + c.len_utf8();
     }
-    safe
+    out.extend_from_slice(&text.as_bytes()[plain..]);
 }
 
 fn base64(bytes: &[u8]) -> String {
-    use base64::Engine;
-    format!("base64:{}", base64::engine::general_purpose::STANDARD.encode(bytes))
+    let mut text = "base64:".to_owned();
+    STANDARD.encode_string(bytes, &mut text);
+    text
 }

@@ -121,7 +121,7 @@ impl Config {
             let server = Server::read(root.section("server"));
             let store = Store::read(root.section("store"), folder);
             let keys = Keys::read(root.section("keys"), folder, store.as_ref());
-            let work = Work::read(root.section("work"));
+            let work = Work::read(root.section("work"), folder);
             let sources = sources::read(root.section("sources"), folder);
             let mail = Mail::read(root.section("mail"), folder);
             let portal = Portal::read(root.section("portal"), folder);

@@ -1,5 +1,8 @@
 //! `[work]`: how this node does what was wished for.
 
+use std::path::PathBuf;
+
+use super::Folder;
 use super::section::Section;
 
 /// How this node does what was wished for.
@@ -9,10 +12,12 @@ pub(crate) struct Work {
     pub(crate) lease_ms: i64,
     /// How long the ledger's sequencer stays this node without one.
     pub(crate) sequencer_lease_ms: i64,
+    /// Where the texts of packages stand in further languages, a file `<code>.txt` each.
+    pub(crate) package_words: Option<PathBuf>,
 }
 
 impl Work {
-    pub(super) fn read(mut section: Section<'_>) -> Self {
+    pub(super) fn read(mut section: Section<'_>, folder: Folder<'_>) -> Self {
         let mut lease = |key, usual| {
             let written = section.number(key, 1_000..=600_000);
             written.and_then(|ms| i64::try_from(ms).ok()).unwrap_or(usual)
@@ -20,6 +25,7 @@ impl Work {
         let work = Self {
             lease_ms: lease("lease_ms", 30_000),
             sequencer_lease_ms: lease("sequencer_lease_ms", 5_000),
+            package_words: section.text("package_words").map(|written| folder.join(&written.value)),
         };
         section.close();
         work

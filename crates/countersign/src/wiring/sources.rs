@@ -1,6 +1,7 @@
 //! Which connector stands behind which kind of source: one line each.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -72,7 +73,10 @@ pub(crate) fn one(
     })
 }
 
-/// Makes packages.
-pub(crate) fn packager() -> Arc<dyn Packager> {
-    Arc::new(Zip)
+/// Makes packages, which also speak the languages of a folder.
+pub(crate) fn packager(words: Option<&Path>) -> anyhow::Result<Arc<dyn Packager>> {
+    Ok(Arc::new(match words {
+        Some(folder) => Zip::speaking(folder).map_err(anyhow::Error::msg).context("[work] package_words")?,
+        None => Zip::default(),
+    }))
 }

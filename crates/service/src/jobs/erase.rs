@@ -13,9 +13,9 @@ use crate::app::Service;
 use crate::hold;
 use crate::jobs::halt::Halt;
 use crate::jobs::run::{OTHER_MAP, in_run, key, mapped_as_signed, retry};
-use crate::jobs::{JobError, Worked};
+use crate::jobs::{JobError, Worked, keep_until, unpack};
 use crate::ports::source::{RootKey, SourceError, Stepped, Target as Rows};
-use crate::ports::store::{Change, Find, Needs};
+use crate::ports::store::{Change, Find, Loaded, Needs};
 use crate::record::History;
 use crate::refusal::Refusal;
 use crate::requests::facts;
@@ -84,7 +84,7 @@ impl Service {
     }
 
     /// A legal hold on one of the root keys, looked for before every step.
-    async fn held(&self, id: RequestId) -> Result<Option<Halt>, JobError> {
+    pub(super) async fn held(&self, id: RequestId) -> Result<Option<Halt>, JobError> {
         let records = vec![(hold::KIND.to_owned(), Find::ByRoot)];
         let loaded = self
             .store
@@ -103,7 +103,7 @@ impl Service {
         latest: &Latest,
         step: &str,
     ) -> Result<Did, JobError> {
-        let (source, map) = self.source(settings, step)?;
+        let (source, map) = self.source_for(settings, step, history.state().dossier())?;
         // INVARIANT 3: rows that were signed as kept are not deleted because a newer map says so.
         if !mapped_as_signed(latest, step, map) {
             return Ok(Did::Halt(Halt::Shifted(OTHER_MAP.to_owned())));
@@ -165,14 +165,35 @@ impl Service {
         let dossier = history.state().dossier();
         let mut left = Counts::default();
         for plan in &latest.plan.sources {
-            let (source, map) = self.source(settings, &plan.source)?;
+            let (source, map) = self.source_for(settings, &plan.source, dossier)?;
             let rows = self.rows(dossier, &plan.source).await?;
             for (source, table, rows) in source.left(map, &rows).await.map_err(retry)?.iter() {
                 left.add(source, table, rows);
             }
         }
-        let outcome = Outcome { touched: touched(dossier), kept: kept(latest), left, package: false };
-        self.complete(id, run, outcome, Vec::new(), |_| Ok(Vec::new())).await?;
+        let ended = self.store.load(Needs::default()).await.map_err(Refusal::from)?.now;
+        let mut kept = kept(latest);
+        for kept in kept.iter_mut().filter(|_| keep_until::term(dossier).is_none()) {
+            let day = keep_until::day(settings, &kept.source, &kept.table, ended);
+            kept.until = day.or(kept.until.take());
+        }
+        let outcome = Outcome { touched: touched(dossier), kept, left, package: false };
+        let terms = match keep_until::term(dossier) {
+            None => keep_until::terms_of(settings, latest),
+            // The later ones were noted by the erasure.
+            Some(_) => BTreeSet::new(),
+        };
+        let roots = self.found_of(id).await?.map(|found| found.root_keys()).unwrap_or_default();
+        let note = self.note_kept(id, terms, &roots);
+        let beside = move |loaded: &Loaded| {
+            let (mut change, noted) = (unpack::all_loaded(loaded)?, note(loaded.now)?);
+            change.records.extend(noted.records);
+            change.jobs.extend(noted.jobs);
+            Ok(change)
+        };
+        // What was handed over of this subject and still waits to be fetched dies with the rows that it was read from.
+        let packages = vec![(unpack::KIND.to_owned(), Find::ByRoot)];
+        self.complete(id, run, outcome, Vec::new(), packages, beside).await?;
         Ok(Worked::Done)
     }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::answer;
 use crate::app::Service;
-use crate::jobs::{JobError, Worked, hand_over, wish};
+use crate::jobs::{JobError, Worked, unpack, wish};
 use crate::ports::store::{Change, Find, Needs, Query, RecordChange, RequestRecord, SealedChange, Status};
 use crate::record;
 use crate::refusal::Refusal;
@@ -73,7 +73,7 @@ impl Service {
                 .of_kind(answer::KIND)
                 .map(|answer| RecordChange::Delete { kind: answer::KIND.to_owned(), id: answer.id.clone() })
                 .collect();
-            records.push(RecordChange::Delete { kind: hand_over::KIND.to_owned(), id: id.to_string() });
+            records.push(RecordChange::Delete { kind: unpack::KIND.to_owned(), id: id.to_string() });
             let entry = Entry { v: 1, at: loaded.now, request: id, copies: "destroyed" };
             let change = Change {
                 sealed: vec![SealedChange::Destroy { request: id }],
@@ -133,7 +133,8 @@ impl Service {
         }
     }
 
-    /// Removes working files of packages that a process which died left in the scratch folder.
+    /// Removes working files of packages that a process which died left in the scratch folder: of 0.1, which gave them
+    /// names.
     pub(crate) async fn clear_scratch(&self) -> std::io::Result<()> {
         let mut files = tokio::fs::read_dir(&self.scratch).await?;
         while let Some(file) = files.next_entry().await? {

@@ -5,7 +5,7 @@ use countersign_core::request::{By, Ending, State};
 use countersign_core::subject::Requester;
 
 use crate::app::Service;
-use crate::jobs::hand_over;
+use crate::jobs::unpack::{self, Packed};
 use crate::jobs::{JobError, Worked};
 use crate::person;
 use crate::portal::WayBack;
@@ -41,7 +41,7 @@ impl Service {
     }
 
     pub(crate) async fn mail_outcome(&self, id: RequestId) -> Result<Worked, JobError> {
-        let records = vec![(hand_over::KIND.to_owned(), Find::Id(id.to_string()))];
+        let records = vec![(unpack::KIND.to_owned(), Find::Id(id.to_string()))];
         let needs = Needs { request: Some(id), records, ..Needs::default() };
         let loaded = self.store.load(needs).await.map_err(Refusal::from)?;
         let history = History::read(loaded.request.as_ref().ok_or(Refusal::NotFound("request"))?)?;
@@ -57,9 +57,9 @@ impl Service {
         };
         let Some(to) = to else { return Ok(Worked::Done) };
         let package_until = loaded
-            .of_kind(hand_over::KIND)
+            .of_kind(unpack::KIND)
             .next()
-            .map(record::read::<hand_over::Packed>)
+            .map(record::read::<Packed>)
             .transpose()?
             .map(|packed| packed.until);
         let (detail, kept) = match ending {
@@ -132,7 +132,11 @@ impl Service {
     }
 
     /// How the mail's reader finds back to the portal, if the request came in there.
-    async fn way_back(&self, key: &crate::seal::DataKey, id: RequestId) -> Result<Option<WayBack>, Refusal> {
+    pub(crate) async fn way_back(
+        &self,
+        key: &crate::seal::DataKey,
+        id: RequestId,
+    ) -> Result<Option<WayBack>, Refusal> {
         let plain = self.field(key, id, field::PORTAL).await?;
         Ok(plain.and_then(|plain| serde_json::from_slice(&plain).ok()))
     }

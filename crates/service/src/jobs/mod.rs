@@ -7,10 +7,12 @@ mod expire;
 pub(crate) mod forget;
 mod glass;
 mod halt;
-pub(crate) mod hand_over;
+mod hand_over;
+pub(crate) mod keep_until;
 mod mail;
 mod run;
 pub(crate) mod schedule;
+pub(crate) mod unpack;
 mod wake;
 mod work;
 

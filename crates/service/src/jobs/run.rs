@@ -7,13 +7,12 @@ use countersign_core::id::RequestId;
 use countersign_core::receipt::{Receipt, ReceiptKey};
 use countersign_core::request::{Command, Outcome, Running, State};
 use countersign_core::subject::Target;
-use countersign_core::time::Timestamp;
 
 use crate::app::Service;
 use crate::jobs::halt::Halt;
 use crate::jobs::{JobError, Worked, wish};
 use crate::ports::source::SourceError;
-use crate::ports::store::{Change, Needs, RecordChange};
+use crate::ports::store::{Change, Find, Loaded, Needs};
 use crate::record::History;
 use crate::refusal::Refusal;
 use crate::requests::facts::World;
@@ -183,26 +182,35 @@ impl Service {
     }
 
     /// RUNNING → COMPLETED, as long as it is in that run: with the receipts of steps that need none from a source,
-    /// and with what is to stand beside the end.
+    /// and with what is to stand beside the end, decided on `records` too.
     pub(crate) async fn complete(
         &self,
         id: RequestId,
         run: u32,
         outcome: Outcome,
         receipts: Vec<Receipt>,
-        beside: impl Fn(Timestamp) -> Result<Vec<RecordChange>, Refusal> + Send + 'static,
+        records: Vec<(String, Find)>,
+        beside: impl Fn(&Loaded) -> Result<Change, Refusal> + Send + 'static,
     ) -> Result<(), Refusal> {
-        self.change(id, None, move |history, loaded| {
-            if in_run(history, run).is_none() {
-                return Ok(Change::default());
+        self.act(Needs { request: Some(id), records, ..Needs::default() }, move |loaded| {
+            let mut history = History::read(loaded.request.as_ref().ok_or(Refusal::NotFound("request"))?)?;
+            if in_run(&history, run).is_none() {
+                return Ok((Change::default(), ()));
             }
             for receipt in &receipts {
                 history.decide(Command::Step { receipt: receipt.clone() }, loaded.now)?;
             }
             history.decide(Command::Complete { outcome: outcome.clone() }, loaded.now)?;
-            Ok(Change { records: beside(loaded.now)?, ..judge::ended(history, loaded.now) })
+            let mut change = judge::ended(&mut history, loaded.now);
+            let beside = beside(loaded)?;
+            change.records.extend(beside.records);
+            change.sealed.extend(beside.sealed);
+            change.jobs.extend(beside.jobs);
+            change.entries.extend(beside.entries);
+            Ok((change, ()))
         })
-        .await
+        .await?;
+        Ok(())
     }
 }
 

@@ -8,6 +8,7 @@ use subtle::ConstantTimeEq;
 
 use super::{access, is_ours};
 use crate::app::Service;
+use crate::fetch::fresh;
 use crate::jobs::wish;
 use crate::keys::mac;
 use crate::ports::store::{Change, Needs};
@@ -83,6 +84,9 @@ impl Service {
                 };
                 let proofs = history.state().dossier().proofs();
                 let proved = proofs.iter().any(|proof| proof.method == "email");
+                if fresh::opens(&history) {
+                    change.records.push(fresh::put(id, "email", loaded.now)?);
+                }
                 if matches!(history.state(), State::Waiting(_)) && !proved {
                     let method = "email".to_owned();
                     let proof = subject::Proof { method, identity: identity.clone(), at: loaded.now };

@@ -26,11 +26,20 @@ pub struct About {
     pub format: Format,
     /// When it was made.
     pub made_at: Timestamp,
+    /// The code of the language that its reader reads: `en`, `de`, …
+    pub language: String,
 }
 
 /// Writes packages.
 #[async_trait]
 pub trait Packager: Send + Sync {
-    /// Writes a ZIP file at `path` from what arrives, until every sender is gone.
-    async fn write(&self, path: &Path, about: About, pieces: mpsc::Receiver<Exported>) -> Result<(), String>;
+    /// Writes a ZIP file to `out` from what arrives, until every sender is gone: from its first byte to its last, in
+    /// pieces of any length. Working files go to `scratch`, sealed. What is not finished is nobody's package.
+    async fn write(
+        &self,
+        scratch: &Path,
+        about: About,
+        pieces: mpsc::Receiver<Exported>,
+        out: mpsc::Sender<Vec<u8>>,
+    ) -> Result<(), String>;
 }

@@ -90,7 +90,7 @@ impl World {
                 policy::SurveyState::Stale
             }
             // Looked at by another data map than the one that would act.
-            Some(_) if !survey::mapped_by(loaded, settings)? => policy::SurveyState::Stale,
+            Some(_) if !survey::mapped_by(loaded, settings, dossier)? => policy::SurveyState::Stale,
             Some(_) => policy::SurveyState::Fresh,
         };
         let now = clock::policy_time(loaded)?;

@@ -37,7 +37,17 @@ pub(crate) fn said(what: &str, commitment: &Commitment) -> String {
 /// A part of a package, from 0. Each try to make a package writes under a name of its own, so that two that were
 /// made at once, as after a lost lease, never mix.
 pub(crate) fn package(made: &str, part: u64) -> String {
-    format!("package/{made}/{part}")
+    format!("{}/{part}", package_of(made))
+}
+
+/// What the parts of a package are sealed as.
+pub(crate) fn package_of(made: &str) -> String {
+    format!("package/{made}")
+}
+
+/// The key of a package, which dies before the request's does.
+pub(crate) fn package_key(made: &str) -> String {
+    format!("package/{made}/key")
 }
 
 /// Identities by kind.

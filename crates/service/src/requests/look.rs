@@ -8,6 +8,7 @@ use countersign_core::request::Dossier;
 use countersign_core::subject::Target;
 
 use crate::app::Service;
+use crate::jobs::keep_until;
 use crate::keys::Keys;
 use crate::ports::source::Target as Rows;
 use crate::ports::source::{Identity, Match, RootKey, Source, SourceError};
@@ -129,7 +130,7 @@ impl Service {
         let mut plan = Plan::default();
         let acts = settings.actions.get(&dossier.submitted().action).map(|action| action.effect);
         for name in roots.iter().map(|root| &root.source).collect::<BTreeSet<_>>() {
-            let (source, map) = self.source(settings, name)?;
+            let (source, map) = self.source_for(settings, name, dossier)?;
             let rows = Rows::Subject(of_source(&roots, name));
             if acts != Some(Effect::Declared) {
                 plan.sources.push(source.survey(map, &rows).await.map_err(refused)?);
@@ -175,6 +176,9 @@ impl Service {
         settings: &Settings,
         proved: &[Identity],
     ) -> Result<Vec<Match>, Refusal> {
+        if let Some(kept) = proved.iter().find(|identity| identity.kind == keep_until::IDENTITY) {
+            return self.matches_kept(settings, &kept.value).await;
+        }
         let mut found: Vec<Match> = Vec::new();
         let mut silent = Vec::new();
         for name in settings.maps.keys() {
@@ -209,6 +213,17 @@ impl Service {
         Ok(found)
     }
 
+    /// The root rows of whom an erasure kept rows: nothing else names them any more.
+    async fn matches_kept(&self, settings: &Settings, erasure: &str) -> Result<Vec<Match>, Refusal> {
+        let roots: BTreeSet<RootKey> = self.kept_roots(erasure).await?.into_iter().collect();
+        let mut found = Vec::new();
+        for name in roots.iter().map(|root| &root.source).collect::<BTreeSet<_>>() {
+            let (source, map) = self.source(settings, name)?;
+            found.extend(source.look(map, &of_source(&roots, name)).await.map_err(refused)?);
+        }
+        Ok(found)
+    }
+
     /// Root keys of identities that an administrator names.
     pub(crate) async fn roots_of(
         &self,
@@ -237,6 +252,24 @@ impl Service {
                 "source `{name}` has a data map in the settings but is not configured on this node"
             ))),
         }
+    }
+
+    /// A source with the map by which a request is carried out: if it removes what had to stay for a time, the map as it
+    /// is after that.
+    pub(crate) fn source_for<'a>(
+        &self,
+        settings: &'a Settings,
+        name: &str,
+        dossier: &Dossier,
+    ) -> Result<(Arc<dyn Source>, &'a crate::settings::datamap::DataMap), Refusal> {
+        let (source, map) = self.source(settings, name)?;
+        let term = keep_until::term(dossier);
+        let gone = || Refusal::Standing("no data map keeps anything for so long any more".to_owned());
+        let map = match term {
+            None => map,
+            Some(_) => settings.maps_for(term).and_then(|maps| maps.get(name)).ok_or_else(gone)?,
+        };
+        Ok((source, map))
     }
 
     /// Rows of a dataset older than this go: fixed by the submission, so that every try means the same rows.

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::Service;
 use crate::caller::{Act, Caller, Holder};
+use crate::jobs::keep_until;
 use crate::keys::{Keys, mac};
 use crate::person;
 use crate::ports::chance;
@@ -58,6 +59,12 @@ impl Service {
     /// Takes a request in. It acts on nothing yet.
     pub async fn submit(&self, caller: &Caller, ask: Ask) -> Result<Receipt, Refusal> {
         let holder = caller.may(Act::Submit)?.clone();
+        if ask.subject.contains_key(keep_until::IDENTITY) {
+            return Err(Refusal::invalid(
+                "subject.kept",
+                "is for timers of ours: name the subject by an identity",
+            ));
+        }
         match self.take_in(Some(holder.clone()), origin(&holder, &ask), ask.clone()).await {
             Err(Refusal::Unauthenticated) => {
                 let Some(holder) = self.not_only_remembered(&holder).await? else {

@@ -12,6 +12,7 @@ use countersign_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::app::Service;
+use crate::jobs::keep_until;
 use crate::ports::source::RootKey;
 use crate::ports::store::{Change, Find, Loaded, Needs, SealedChange};
 use crate::record::{self, History};
@@ -45,9 +46,10 @@ pub(crate) fn latest(loaded: &Loaded) -> Result<Option<Latest>, Refusal> {
     loaded.of_kind(KIND).next().map(record::read).transpose()
 }
 
-/// Whether the latest survey was made by the data maps of `settings`.
-pub(crate) fn mapped_by(loaded: &Loaded, settings: &Settings) -> Result<bool, Refusal> {
-    let of = |source: &str| settings.maps.get(source).map(DataMap::version);
+/// Whether the latest survey was made by the data maps of `settings` that are for this request.
+pub(crate) fn mapped_by(loaded: &Loaded, settings: &Settings, dossier: &Dossier) -> Result<bool, Refusal> {
+    let maps = settings.maps_for(keep_until::term(dossier));
+    let of = |source: &str| maps?.get(source).map(DataMap::version);
     let latest = latest(loaded)?;
     Ok(latest.is_none_or(|latest| {
         latest.plan.sources.iter().all(|plan| of(&plan.source) == Some(&*plan.map_version))

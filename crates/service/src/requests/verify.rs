@@ -1,14 +1,15 @@
 //! Proof of intent: a code that was sent to an address, or a one-time password of an enrolled device.
 
 use countersign_core::id::{Blind, RequestId};
-use countersign_core::request::{Command, State};
+use countersign_core::request::State;
 use countersign_core::subject::{Committed, Proof, Requester};
 use countersign_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
 use crate::app::Service;
-use crate::caller::{Act, Caller};
+use crate::caller::{Act, Caller, Holder};
+use crate::fetch::fresh;
 use crate::jobs::wish;
 use crate::keys::{Keys, mac};
 use crate::person::{self, Person};
@@ -75,7 +76,7 @@ pub struct Started {
 }
 
 /// What a code came to. A wrong one is counted, so it is an outcome and not a refusal.
-enum Checked {
+pub(crate) enum Checked {
     Right,
     Wrong { left: u32 },
     Gone,
@@ -106,15 +107,16 @@ impl Service {
         method: &str,
         code: &str,
     ) -> Result<Picture, Refusal> {
-        self.may_prove(caller, id).await?;
+        let own_device = self.may_prove(caller, id).await?;
         let digits = match method {
             "email" => CODE_DIGITS,
             "totp" => TOTP_DIGITS,
             _ => return Err(Refusal::invalid("method", "is `email` or `totp`")),
         };
         check_digits(code, digits)?;
-        let checked = match method {
-            "email" => self.check_code(id, code).await?,
+        let checked = match (method, own_device) {
+            ("email", _) => self.check_code(id, code).await?,
+            (_, Some(holder)) => self.check_own_device(holder, id, code).await?,
             _ => self.check_totp(id, code).await?,
         };
         match checked {
@@ -128,10 +130,11 @@ impl Service {
         }
     }
 
-    /// Whoever carries the proof in: the subject's own token, or the requester's.
-    async fn may_prove(&self, caller: &Caller, id: RequestId) -> Result<(), Refusal> {
+    /// Whoever carries the proof in: the subject's own token, or the requester's. Of a request that has ended with a
+    /// package, a requester who is one of ours proves to be themselves.
+    async fn may_prove<'a>(&self, caller: &'a Caller, id: RequestId) -> Result<Option<&'a Holder>, Refusal> {
         match caller {
-            Caller::Subject(own) if *own == id => Ok(()),
+            Caller::Subject(own) if *own == id => Ok(None),
             Caller::Subject(_) => Err(Refusal::NotFound("request")),
             Caller::Token(holder) => {
                 caller.may(Act::Submit)?;
@@ -142,7 +145,9 @@ impl Service {
                 // A subject's request is proved with the subject's token alone, whoever carried it in.
                 let subjects =
                     matches!(history.state().dossier().submitted().asking.requester, Requester::Subject);
-                (record.terms.contains(&own) && !subjects).then_some(()).ok_or(Refusal::NotFound("request"))
+                let may = record.terms.contains(&own) && !subjects;
+                may.then(|| Some(holder).filter(|_| fresh::opens(&history)))
+                    .ok_or(Refusal::NotFound("request"))
             }
         }
     }
@@ -177,7 +182,7 @@ impl Service {
         let (_, expires_at) = self
             .act(needs, move |loaded| {
                 let history = History::read(loaded.request.as_ref().ok_or(Refusal::NotFound("request"))?)?;
-                if !back && !matches!(history.state(), State::Waiting(_)) {
+                if !back && !matches!(history.state(), State::Waiting(_)) && !fresh::opens(&history) {
                     return Err(Refusal::Rule(countersign_core::request::Refusal::TooLate));
                 }
                 let (before, version) = challenge(loaded)?;
@@ -213,8 +218,7 @@ impl Service {
         let needs = Needs { request: Some(id), records: vec![need(id, "email")], ..Needs::default() };
         let (_, checked) = self
             .act(needs, move |loaded| {
-                let mut history =
-                    History::read(loaded.request.as_ref().ok_or(Refusal::NotFound("request"))?)?;
+                let history = History::read(loaded.request.as_ref().ok_or(Refusal::NotFound("request"))?)?;
                 let (Some(standing), version) = challenge(loaded)? else {
                     return Ok((Change::default(), Checked::Gone));
                 };
@@ -226,15 +230,8 @@ impl Service {
                     return Ok((change, Checked::Wrong { left }));
                 }
                 let proof = Proof { method: "email".to_owned(), identity: identity.clone(), at: loaded.now };
-                history.decide(Command::Verify { proof }, loaded.now)?;
-                let used = standing.used(None);
-                let change = Change {
-                    request: Some(history.into_change()),
-                    records: vec![put(id, "email", &used, version)?],
-                    jobs: vec![wish("advance", id.to_string(), loaded.now)],
-                    ..Change::default()
-                };
-                Ok((change, Checked::Right))
+                let used = put(id, "email", &standing.used(None), version)?;
+                Ok((fresh::proved(history, proof, loaded.now, vec![used])?, Checked::Right))
             })
             .await?;
         Ok(checked)
@@ -257,24 +254,11 @@ impl Service {
         let (keys, code, chance) = (self.keys.clone(), code.to_owned(), std::sync::Arc::clone(&self.chance));
         let (_, checked) = self
             .act(needs, move |loaded| {
-                let mut history =
-                    History::read(loaded.request.as_ref().ok_or(Refusal::NotFound("request"))?)?;
+                let history = History::read(loaded.request.as_ref().ok_or(Refusal::NotFound("request"))?)?;
                 let submitted_at = history.state().dossier().submitted_at();
                 let people = person::loaded(&keys, loaded)?;
-                let (before, version) = challenge(loaded)?;
-                let fresh = Challenge {
-                    code: None,
-                    link: None,
-                    used_by: None,
-                    tries: 0,
-                    starts: 0,
-                    since: loaded.now,
-                    expires_at: loaded.now.plus_ms(LIVES_MS),
-                };
-                let standing = before.filter(|before| loaded.now < before.expires_at).unwrap_or(fresh);
-                if standing.tries >= TRIES {
-                    return Ok((Change::default(), Checked::Gone));
-                }
+                let (standing, version) = tries(loaded)?;
+                let Some(standing) = standing else { return Ok((Change::default(), Checked::Gone)) };
                 // Enrolled before the request was made, by somebody whom the sources hold as the subject.
                 let enrolled = people.values().filter(|(person, _)| {
                     person.active && person.totp.as_ref().is_some_and(|totp| totp.enrolled_at < submitted_at)
@@ -285,13 +269,8 @@ impl Service {
                     let Some(next) = totp::accept(person, &code, loaded.now) else { continue };
                     let Some(identity) = held_identity(person, &history, &key) else { continue };
                     let proof = Proof { method: "totp".to_owned(), identity, at: loaded.now };
-                    history.decide(Command::Verify { proof }, loaded.now)?;
-                    let change = Change {
-                        request: Some(history.into_change()),
-                        records: vec![next.put(&keys, &*chance, Some(*record_version))?],
-                        jobs: vec![wish("advance", id.to_string(), loaded.now)],
-                        ..Change::default()
-                    };
+                    let used = next.put(&keys, &*chance, Some(*record_version))?;
+                    let change = fresh::proved(history, proof, loaded.now, vec![used])?;
                     return Ok((change, Checked::Right));
                 }
                 if any {
@@ -328,6 +307,22 @@ fn held_identity(person: &Person, history: &History, key: &DataKey) -> Option<Co
             Committed { value: key.commit_identity(&identity), kind: identity.kind }
         })
         .find(|committed| survey.identities.contains(committed))
+}
+
+/// The tries at one-time passwords, begun anew when the last ones have run out; none once there are too many.
+pub(crate) fn tries(loaded: &Loaded) -> Result<(Option<Challenge>, u64), Refusal> {
+    let (before, version) = challenge(loaded)?;
+    let anew = Challenge {
+        code: None,
+        link: None,
+        used_by: None,
+        tries: 0,
+        starts: 0,
+        since: loaded.now,
+        expires_at: loaded.now.plus_ms(LIVES_MS),
+    };
+    let standing = before.filter(|before| loaded.now < before.expires_at).unwrap_or(anew);
+    Ok((Some(standing).filter(|standing| standing.tries < TRIES), version))
 }
 
 /// Counts a wrong try; answers with how many are left.

@@ -10,6 +10,8 @@ mod settings_file;
 mod tests;
 mod timers;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::Settings;
 use super::bundle::{Bundle, SETTINGS_FILE};
 use super::mistake::Mistake;
@@ -43,6 +45,12 @@ impl Settings {
             mistakes.sort();
             return Err(mistakes);
         };
+        let maps = maps.into_whole();
+        let terms: BTreeSet<i64> = maps.values().flat_map(|map| map.terms(None)).collect();
+        let after = |term: i64| {
+            maps.iter().map(|(source, map)| (source.clone(), map.after(term))).collect::<BTreeMap<_, _>>()
+        };
+        let maps_after = terms.into_iter().map(|term| (term, after(term))).collect();
         Ok(Self {
             version,
             hash: bundle.hash(),
@@ -56,8 +64,11 @@ impl Settings {
             own_data_after_ms: file.own_data_after_ms,
             package_days: file.package_days,
             sessions: file.sessions,
+            package_fetches: file.package_fetches,
+            package_proof_max_age_ms: file.package_proof_max_age_ms,
             calendar: file.calendar,
-            maps: maps.into_whole(),
+            maps,
+            maps_after,
             schedules: file.schedules,
             vocabulary: file.vocabulary,
             policies,

@@ -20,6 +20,7 @@
 //! treatment = "clear"                         # the row stays by law, without the person
 //! basis = "legal_obligation"
 //! until = "ten years after `issued_on`"
+//! keep_for = "3650d"                          # after the erasure; then a request of its own removes the row
 //! empty = ["note"]
 //! replace = { name = "erased", mail = "{pseudonym}@invalid.example", born = { generalise = "year" } }
 //!
@@ -52,6 +53,13 @@
 //!   address, /24 of IPv4 and /48 of IPv6. A text that is no date or address becomes NULL, or empty where NULL may not
 //!   be.
 //!
+//! # How long rows stay
+//!
+//! `until` says it to people. `keep_for` is a length of time, counted from the end of the erasure, so that no row goes
+//! before any term that began while it was in use: when it is over, a request by the requester `schedule` deletes the rows
+//! (`docs/howto/write-a-data-map.md`). It goes with a `basis`. Every root is `clear` then, for a row is found by its root;
+//! `keep_for` at the root itself, no shorter than any other, lets that go last.
+//!
 //! # Drift
 //!
 //! With `[known]`, a table or column of the source that does not stand there is *drift*: `source check` names it, and
@@ -73,6 +81,7 @@
 //! A subject is living while its root row is there and was not cleared. Rows reached through a row that may stay for
 //! others may not be deleted or cleared on their own account: their ways must say `keep-for-others` too.
 
+mod keep;
 mod known;
 mod read;
 mod replacement;
@@ -204,6 +213,9 @@ pub struct Rule {
     pub basis: Option<String>,
     /// Until when they stay, for people.
     pub until: Option<String>,
+    /// How long after the erasure they stay, in milliseconds; then a request of its own removes them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keep_for_ms: Option<i64>,
     /// Columns that become NULL.
     pub empty: Vec<String>,
     /// Columns that get another value.

@@ -110,6 +110,8 @@ fn inventory(settings: &Settings) -> Inventory {
         ("survey_max_age", duration::show(settings.survey_max_age_ms)),
         ("own_data_after", duration::show(settings.own_data_after_ms)),
         ("package_days", settings.package_days.to_string()),
+        ("package_fetches", settings.package_fetches.to_string()),
+        ("package_proof_max_age", duration::show(settings.package_proof_max_age_ms)),
     ];
     for (name, value) in values {
         put(6, format!("`{name}`"), Stands::Shown(value));

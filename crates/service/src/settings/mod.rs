@@ -59,10 +59,16 @@ pub struct Settings {
     pub package_days: i64,
     /// How long somebody stays signed in.
     pub sessions: Sessions,
+    /// How often.
+    pub package_fetches: u32,
+    /// Whoever fetches it proved themselves not longer ago than this.
+    pub package_proof_max_age_ms: i64,
     /// Holidays, for deadlines.
     pub calendar: Calendar,
     /// Data maps by the name of their source.
     pub maps: BTreeMap<String, DataMap>,
+    /// The same for subjects whose erasure is so many milliseconds ago that rows need not stay any longer.
+    pub maps_after: BTreeMap<i64, BTreeMap<String, DataMap>>,
     /// Timers, by name.
     pub schedules: Vec<Schedule>,
     /// The names that policies may use.
@@ -107,6 +113,15 @@ impl Settings {
     /// Verification methods that the policies of `action` name.
     pub fn methods(&self, action: &str) -> BTreeSet<String> {
         self.policies.methods_named(action)
+    }
+
+    /// The data maps by which something is done: those for a subject whose rows have stayed for so long, or those of
+    /// everybody. `None` where no map has that term any more.
+    pub fn maps_for(&self, term_ms: Option<i64>) -> Option<&BTreeMap<String, DataMap>> {
+        match term_ms {
+            None => Some(&self.maps),
+            Some(term) => self.maps_after.get(&term),
+        }
     }
 
     /// The timer called `name`.

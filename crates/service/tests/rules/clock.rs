@@ -33,7 +33,10 @@ fn watch(service: &Service, steady: &Hand) {
 
 impl Watched {
     async fn new() -> Self {
-        let house = House::new().await;
+        Self::over(House::new().await).await
+    }
+
+    async fn over(house: House) -> Self {
         let steady = Hand::at(house.clock.now_ms());
         watch(&house.service, &steady);
         house.service.pass_time().await;
@@ -190,6 +193,19 @@ async fn nothing_expires_and_no_copy_is_destroyed_while_the_clock_is_in_doubt() 
     assert_eq!(house.status(open).await, Status::Expired);
     watched.live(2 * MINUTE).await;
     assert!(house.store.key(done).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn rows_that_stay_for_a_time_stay_while_the_clock_is_in_doubt() {
+    let watched = Watched::over(crate::keep::house().await).await;
+    let house = &watched.house;
+    crate::keep::erased(house).await;
+    watched.jump(4_000 * 86_400_000).await;
+    watched.live(3 * MINUTE).await;
+    assert!(watched.in_doubt().await && house.shop.holds("1"));
+    watched.confirm().await;
+    watched.live(3 * MINUTE).await;
+    assert!(!house.shop.holds("1"));
 }
 
 #[tokio::test]

@@ -28,7 +28,8 @@ async fn export_is_handed_over_on_its_own_after_the_code() {
     house.prove_email(&ana, id).await;
     assert_eq!(house.status(id).await, Status::Completed);
     let package = house.service.package(&ana, id).await.unwrap();
-    let text = house.service.package_part(&ana, id, 0).await.unwrap();
+    let fetch = house.service.fetch_package(&ana, id).await.unwrap();
+    let text = house.service.package_part(&fetch, 0).await.unwrap();
     assert_eq!(package.size, text.len() as u64);
     assert_eq!(String::from_utf8(text).unwrap().matches("row of").count(), 4);
 }

@@ -24,7 +24,9 @@ pub(super) fn change(batch: &mut Batch<'_>, change: &SealedChange) -> Result<(),
                 .execute(params![request.as_bytes(), epoch, wrapped])?;
         }
         SealedChange::Field { request, field, sealed } => {
-            db.prepare_cached(EMPTY_FIELD)?.execute(params![request.as_bytes(), field])?;
+            let emptied = db.prepare_cached(EMPTY_FIELD)?.execute(params![request.as_bytes(), field])?;
+            // Replaced by nothing: what was there is to be gone, as with `Destroy`.
+            batch.destroyed |= sealed.is_empty() && emptied > 0;
             db.prepare_cached("insert into sealed (request, field, sealed) values (?1, ?2, ?3)")?
                 .execute(params![request.as_bytes(), field, sealed])?;
         }

@@ -9,6 +9,7 @@ use countersign_service::portal::Seen;
 use jiff::tz::TimeZone;
 use maud::{Markup, html};
 
+use super::prove;
 use super::steps::reason;
 use super::visit::Visit;
 
@@ -69,9 +70,22 @@ fn package(visit: &Visit, id: RequestId, package: Option<&Package>, zone: &TimeZ
     let Some(package) = package else { return html! { p { (visit.say("end.package.gone")) } } };
     let until = visit.language.moment(package.until, zone);
     let about = visit.fill("end.package.about", &[("size", &size(package.size)), ("moment", &until)]);
+    let often = match package.left {
+        0 => return html! { p { (visit.say("end.package.used")) } },
+        1 => visit.say("end.package.once").to_owned(),
+        left => visit.fill("end.package.often", &[("left", &left.to_string())]),
+    };
+    if !package.proved {
+        return html! {
+            p { (visit.say("end.package.prove")) }
+            @if visit.query.get("note").is_some_and(|note| note != "confirmed") { (prove::code_form(visit, id)) }
+            (prove::mail_form(visit, id, visit.say("back.send"), false))
+            p.quiet { (about) " " (often) }
+        };
+    }
     html! {
         p { a.button href={ (visit.request(id)) "/package" } download="" { (visit.say("end.package")) } }
-        p.quiet { (about) }
+        p.quiet { (about) " " (often) }
     }
 }
 

@@ -164,7 +164,7 @@ pub(super) fn way_back(visit: &Visit, id: RequestId) -> Response {
     respond::page(visit, StatusCode::OK, title, &content)
 }
 
-fn code_form(visit: &Visit, id: RequestId) -> Markup {
+pub(super) fn code_form(visit: &Visit, id: RequestId) -> Markup {
     html! {
         form method="post" action={ (visit.request(id)) "/code" } {
             (visit.fields())
@@ -179,7 +179,7 @@ fn code_form(visit: &Visit, id: RequestId) -> Markup {
     }
 }
 
-fn mail_form(visit: &Visit, id: RequestId, label: &str, second: bool) -> Markup {
+pub(super) fn mail_form(visit: &Visit, id: RequestId, label: &str, second: bool) -> Markup {
     html! {
         form method="post" action={ (visit.request(id)) "/mail" } {
             (visit.fields())

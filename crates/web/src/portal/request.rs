@@ -7,7 +7,7 @@ use countersign_service::caller::Caller;
 use countersign_service::portal::Seen;
 use countersign_service::ports::store::Status;
 use countersign_service::refusal::Refusal;
-use http::StatusCode;
+use http::{Method, StatusCode};
 use jiff::tz::TimeZone;
 use maud::{Markup, html};
 
@@ -44,15 +44,18 @@ pub(super) async fn state(visit: Visit, Of(id): Of, State(app): State<App>) -> R
 }
 
 /// The package.
-pub(super) async fn package(visit: Visit, Of(id): Of, State(app): State<App>) -> Response {
+pub(super) async fn package(visit: Visit, Of(id): Of, State(app): State<App>, method: Method) -> Response {
     let caller = match visit.caller(id).await {
         Ok(Some(caller)) => caller,
         Ok(None) => return prove::way_back(&visit, id),
         Err(refusal) => return respond::refused(&visit, &refusal),
     };
-    match zip::answer(app, caller, id).await {
+    match zip::answer(app, caller, id, &method).await {
         Ok(response) => response,
-        Err(Refusal::Rule(_) | Refusal::Standing(_) | Refusal::NotFound(_)) => prove::back(&visit, id),
+        // The page says what there is to fetch, and asks for proof if it needs one.
+        Err(Refusal::Rule(_) | Refusal::Standing(_) | Refusal::NotFound(_) | Refusal::ProofTooOld) => {
+            prove::back(&visit, id)
+        }
         Err(refusal) => respond::refused(&visit, &refusal),
     }
 }

@@ -20,6 +20,8 @@ use crate::settings::sessions::Sessions;
 const SURVEY_MAX_AGE_MS: i64 = 60_000;
 const OWN_DATA_AFTER_MS: i64 = 30 * DAY_MS;
 const PACKAGE_DAYS: i64 = 7;
+const PACKAGE_FETCHES: i64 = 5;
+const PACKAGE_PROOF_MAX_AGE_MS: i64 = 15 * 60_000;
 
 /// What the file says. Where it said something wrong, the default stands here and the page has the mistake.
 pub(super) struct SettingsFile {
@@ -32,6 +34,8 @@ pub(super) struct SettingsFile {
     pub(super) own_data_after_ms: i64,
     pub(super) package_days: i64,
     pub(super) sessions: Sessions,
+    pub(super) package_fetches: u32,
+    pub(super) package_proof_max_age_ms: i64,
     pub(super) calendar: Calendar,
     pub(super) schedules: Vec<Schedule>,
     pub(super) vocabulary: Vocabulary,
@@ -67,6 +71,10 @@ impl SettingsFile {
             own_data_after_ms: top.duration("own_data_after", 0..=LONGEST_MS).unwrap_or(OWN_DATA_AFTER_MS),
             package_days: top.number("package_days", 1..=365).unwrap_or(PACKAGE_DAYS),
             sessions: Sessions::read(&top),
+            package_fetches: top.number("package_fetches", 1..=1000).unwrap_or(PACKAGE_FETCHES) as u32,
+            package_proof_max_age_ms: top
+                .duration("package_proof_max_age", 60_000..=DAY_MS)
+                .unwrap_or(PACKAGE_PROOF_MAX_AGE_MS),
             calendar: regime::calendar(&top),
             schedules: timers::read(&top, &actions, maps, &time_zone),
             glass: glass::Written::read(&top, bundle, &vocabulary),

@@ -11,6 +11,7 @@ use super::{
 use crate::settings::mistake::{Mistake, did_you_mean};
 use crate::settings::section::{Page, Placed, Section, Value, brief};
 use countersign_core::plan::Treatment;
+use way::is_code;
 
 /// A way as it was read, with the places that later checks point to.
 struct ReadWay {
@@ -90,7 +91,7 @@ fn read_all<'a>(page: &'a Page<'a>, document: &'a toml::Spanned<toml::de::DeTabl
             );
         }
     }
-    page.is_clean().then(|| {
+    let map = page.is_clean().then(|| {
         let ways = |name: &str| -> Vec<Way> {
             let shape = shapes.iter().find(|it| it.name == name);
             shape.into_iter().flat_map(|it| &it.ways).map(|it| resolve(it.way.clone(), &roots)).collect()
@@ -106,7 +107,9 @@ fn read_all<'a>(page: &'a Page<'a>, document: &'a toml::Spanned<toml::de::DeTabl
         });
         let source = source.map_or_else(String::new, |it| it.value.to_owned());
         DataMap { known, ..DataMap::of(source, roots.collect(), tables, datasets) }
-    })
+    })?;
+    map.check_terms(page);
+    page.is_clean().then_some(map)
 }
 
 /// The tables and columns that somebody looked at.
@@ -388,11 +391,4 @@ fn columns(section: &Section<'_>, key: &'static str) -> Vec<String> {
         }
     }
     columns
-}
-
-/// Whether it is a name as codes, kinds and attributes have it.
-fn is_code(name: &str) -> bool {
-    name.len() <= 60
-        && name.starts_with(|it: char| it.is_ascii_lowercase())
-        && name.chars().all(|it| it.is_ascii_lowercase() || it.is_ascii_digit() || it == '_')
 }

@@ -242,6 +242,7 @@ impl Packager for Silent {
         _: &Path,
         _: About,
         _: tokio::sync::mpsc::Receiver<Exported>,
+        _: tokio::sync::mpsc::Sender<Vec<u8>>,
     ) -> Result<(), String> {
         Err("nothing is packed here".to_owned())
     }

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use countersign_core::plan::Treatment;
 
-use super::{ReadWay, columns, is_code};
+use super::{ReadWay, columns};
 use crate::settings::datamap::{Compare, Generalise, Link, Part, Replacement, Rule, Template, Way};
+use crate::settings::duration::{DAY_MS, LONGEST_MS};
 use crate::settings::section::{Placed, Section, Value, brief};
 
 pub(super) const COMPARE: [(&str, Compare); 3] =
@@ -18,6 +19,13 @@ const TREATMENTS: [(&str, Treatment); 5] = [
     ("keep", Treatment::Keep),
     ("keep-for-others", Treatment::KeepForOthers),
 ];
+
+/// Whether it is a name as codes, kinds and attributes have it.
+pub(super) fn is_code(name: &str) -> bool {
+    name.len() <= 60
+        && name.starts_with(|it: char| it.is_ascii_lowercase())
+        && name.chars().all(|it| it.is_ascii_lowercase() || it.is_ascii_digit() || it == '_')
+}
 
 /// One way; a soft link without `root` means `only_root`.
 pub(super) fn way(section: Section<'_>, only_root: Option<&str>) -> Option<ReadWay> {
@@ -97,6 +105,7 @@ pub(super) fn rule(section: &Section<'_>, treatments: &[(&'static str, Treatment
         section.needed("treatment", "\"delete\"").and_then(|it| section.choose("treatment", &it, treatments));
     let basis = section.text("basis");
     let until = section.text("until").map(|it| it.value.to_owned());
+    let keep_for_ms = section.duration("keep_for", DAY_MS..=LONGEST_MS);
     let empty = columns(section, "empty");
     let mut replace = BTreeMap::new();
     if let Some(all) = section.section("replace") {
@@ -129,8 +138,9 @@ pub(super) fn rule(section: &Section<'_>, treatments: &[(&'static str, Treatment
         }
         _ => {}
     }
-    if until.is_some() && basis.is_none() {
-        wrong("`until` without `basis`", "say on which legal basis the rows stay until then");
+    if (until.is_some() || keep_for_ms.is_some()) && basis.is_none() {
+        let which = if until.is_some() { "until" } else { "keep_for" };
+        wrong(&format!("`{which}` without `basis`"), "say on which legal basis the rows stay until then");
     }
     if let Some(basis) = basis.as_ref().filter(|it| !is_code(it.value)) {
         let advice = "lower-case letters, digits and `_`, as in `legal_obligation`";
@@ -140,7 +150,7 @@ pub(super) fn rule(section: &Section<'_>, treatments: &[(&'static str, Treatment
             advice,
         );
     }
-    Some(Rule { treatment, basis: basis.map(|it| it.value.to_owned()), until, empty, replace })
+    Some(Rule { treatment, basis: basis.map(|it| it.value.to_owned()), until, keep_for_ms, empty, replace })
 }
 
 fn replacement(section: &Section<'_>, column: &Placed<&str>, value: Value<'_>) -> Option<Replacement> {
