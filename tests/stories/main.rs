@@ -4,8 +4,8 @@
 mod asked;
 mod backup;
 mod doctor;
-mod glass;
 mod elsewhere;
+mod glass;
 mod kept_store;
 mod keys;
 mod kill;

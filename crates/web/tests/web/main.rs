@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used)]
 
 mod bad_input;
-mod fuzz;
 mod console;
+mod fuzz;
 mod given;
 mod idempotency;
 mod ledger;
