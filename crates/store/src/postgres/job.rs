@@ -54,15 +54,24 @@ fn wish(statement: &mut Statement, group: &[JobChange]) {
     );
 }
 
-/// Ids and fences, as rows `f`.
-fn fences(statement: &mut Statement, of: &[(u64, u64)]) -> Result<String, Fault> {
+/// Some leases: their ids and fences as rows `f`, and what finds their jobs `j` by id, whatever the planner thinks of the
+/// table's size.
+struct Leases {
+    rows: String,
+    held: String,
+}
+
+fn leases(statement: &mut Statement, of: &[(u64, u64)]) -> Result<Leases, Fault> {
     let ids = of.iter().map(|(id, _)| int(*id)).collect::<Result<Vec<_>, _>>()?;
     let fences = of.iter().map(|(_, fence)| int(*fence)).collect::<Result<Vec<_>, _>>()?;
     let (ids, fences) = (statement.value(ids), statement.value(fences));
-    Ok(format!("unnest({ids}::bigint[], {fences}::bigint[]) with ordinality as f (id, fence, n)"))
+    Ok(Leases {
+        rows: format!("unnest({ids}::bigint[], {fences}::bigint[]) with ordinality as f (id, fence, n)"),
+        held: format!(
+            "j.id = any({ids}::bigint[]) and j.id = f.id and j.fence = f.fence and j.lease_until is not null"
+        ),
+    })
 }
-
-const HELD: &str = "j.id = f.id and j.fence = f.fence and j.lease_until is not null";
 
 /// Holds leases until the commit.
 fn hold(statement: &mut Statement, group: &[JobChange]) -> Result<(), Fault> {
@@ -75,8 +84,8 @@ fn hold(statement: &mut Statement, group: &[JobChange]) -> Result<(), Fault> {
         .collect();
     held.sort_unstable();
     held.dedup();
-    let fences = fences(statement, &held)?;
-    statement.part("held", &format!("select 1 from job j join {fences} on {HELD} for update of j"));
+    let Leases { rows, held: is_held } = leases(statement, &held)?;
+    statement.part("held", &format!("select 1 from job j join {rows} on {is_held} for update of j"));
     statement.guard("held", held.len(), Broken::Fenced);
     Ok(())
 }
@@ -107,19 +116,17 @@ pub(super) fn ends(ends: &[JobEnd], earliest: i64, careful: bool) -> Result<Vec<
     }
     let mut statement = Statement::default();
     if !done.is_empty() {
-        let fences = fences(&mut statement, &done)?;
+        let Leases { rows, held } = leases(&mut statement, &done)?;
         statement.part(
             "done",
-            &format!(
-                "delete from job j using {fences} where {HELD} and j.generation = j.claimed returning 1"
-            ),
+            &format!("delete from job j using {rows} where {held} and j.generation = j.claimed returning 1"),
         );
         if careful {
             statement.part(
                 "kept",
                 &format!(
-                    "update job j set lease_until = null, attempts = 0 from {fences} \
-                     where {HELD} and j.generation <> j.claimed returning 1"
+                    "update job j set lease_until = null, attempts = 0 from {rows} \
+                     where {held} and j.generation <> j.claimed returning 1"
                 ),
             );
             statement.part("ended", "select 1 from done union all select 1 from kept");
@@ -131,7 +138,7 @@ pub(super) fn ends(ends: &[JobEnd], earliest: i64, careful: bool) -> Result<Vec<
     }
     if !again.is_empty() {
         let keys: Vec<_> = again.keys().copied().collect();
-        let fences = fences(&mut statement, &keys)?;
+        let Leases { rows, held } = leases(&mut statement, &keys)?;
         let waits = statement.value(again.values().map(|(after_ms, _)| *after_ms).collect::<Vec<i64>>());
         let counts = statement.value(again.values().map(|(_, counts)| *counts).collect::<Vec<i64>>());
         let earliest = statement.value(earliest);
@@ -149,7 +156,7 @@ pub(super) fn ends(ends: &[JobEnd], earliest: i64, careful: bool) -> Result<Vec<
             &format!(
                 "update job j set lease_until = null, attempts = j.attempts * t.counts, \
                  run_at = case when j.generation = j.claimed then t.run_at else least(j.run_at, t.run_at) end \
-                 from {fences} join waits t on t.n = f.n where {HELD} returning 1"
+                 from {rows} join waits t on t.n = f.n where {held} returning 1"
             ),
         );
         statement.guard("again", again.len(), broken);
@@ -162,12 +169,12 @@ pub(super) fn ends(ends: &[JobEnd], earliest: i64, careful: bool) -> Result<Vec<
 /// can be, `$2` how many, `$3` for how long. What another claims at this moment is passed over.
 pub(super) const CLAIM: &str = "with moment as (select greatest($1::bigint, \
        cast(floor(extract(epoch from statement_timestamp()) * 1000) as bigint)) as now), \
-     ready as (select id, ready_at from job where ready_at <= (select now from moment) \
+     ready as (select id from job where ready_at <= (select now from moment) \
        order by ready_at, id limit $2 for update skip locked) \
      update job j set fence = j.fence + 1, lease_until = (select now from moment) + $3::bigint, \
        claimed = j.generation, attempts = j.attempts + 1 \
-     from ready where j.id = ready.id \
-     returning j.id, j.kind, j.key, j.body, j.attempts - 1, j.fence, ready.ready_at";
+     where j.id = any(array(select id from ready)) \
+     returning j.id, j.kind, j.key, j.body, j.attempts - 1, j.fence, j.run_at";
 
 /// The jobs that [`CLAIM`] claimed, oldest first.
 pub(super) fn claimed(rows: &[tokio_postgres::Row]) -> Result<Vec<Job>, Fault> {
@@ -183,7 +190,7 @@ pub(super) fn claimed(rows: &[tokio_postgres::Row]) -> Result<Vec<Job>, Fault> {
         };
         claimed.push((get::<i64>(row, 6)?, job));
     }
-    claimed.sort_unstable_by_key(|(ready_at, job)| (*ready_at, job.id));
+    claimed.sort_unstable_by_key(|(run_at, job)| (*run_at, job.id));
     Ok(claimed.into_iter().map(|(_, job)| job).collect())
 }
 

@@ -56,6 +56,12 @@ fn more(desk: &Desk, event: &Event) -> Markup {
             Event::Stuck { code, .. } => { ": " (words::of("stuck", code)) },
             Event::Completed { outcome, .. } | Event::Accepted { outcome, .. } => { ": " (show::rows(outcome.touched.rows())) },
             Event::Denied { code, .. } => { ": " (words::of("code", code)) },
+            Event::GlassBroken { seats, review_due, .. } => {
+                ": " (seats.join(", ")) " are told, and review it by " (show::moment(desk, *review_due))
+            },
+            Event::GlassReviewed { justified, seat, .. } => {
+                @if *justified { ": justified" } @else { ": not justified" } " (" (seat) ")"
+            },
             Event::Extended { due_at, .. } => { " to " (show::moment(desk, *due_at)) },
             Event::Submitted(_)
             | Event::Resolved { .. }

@@ -68,6 +68,9 @@ fn sentence(missing: &Missing) -> Markup {
             Missing::Today { action, below, now } => {
                 "Room: " strong { (now) " of " (action) } " started today, and there must be fewer than " (below)
             },
+            Missing::Paused { action, .. } => {
+                strong { (action) " is paused" } ": it failed too often, and an administrator says when it goes on"
+            },
             Missing::Conflict { count } => {
                 @if *count == 1 { "An earlier request on the same person goes first" }
                 @else { (count) " earlier requests on the same person go first" }
