@@ -51,7 +51,7 @@ fn notes_keys_and_successions_are_read_without_panic_and_never_believed_when_alt
         if let Some(Ok(next)) = succession.as_deref().map(|note| successor(note, &known)) {
             assert_eq!(next, *key(2).verifier());
         }
-        let entries = Entries::of(input).map(|entry| entry.map(|entry| entry.bytes().len())).count();
+        let entries = Entries::of(input).filter(Result::is_ok).count();
         let checkpoint = checkpoint.map(|it| it.size).map_err(|why| why.to_string());
         let opened = opened.map(|it| it.signers.len()).map_err(|why| why.to_string());
         let vkey = vkey.map(drop).map_err(|why| why.to_string());

@@ -58,6 +58,45 @@ fn each_finding_says_what_to_do_and_the_exit_code_how_bad_it_is() {
     assert!(said.contains("BAD  ledger") && said.contains("countersign restore"), "{said}");
 }
 
+/// What stands in a shop today, as a map says that it knows it.
+fn known(shop: &Connection) -> String {
+    let columns = "select m.name, json_group_array(c.name) from sqlite_schema m, pragma_table_info(m.name) c \
+                   where m.type = 'table' group by m.name";
+    let mut find = shop.prepare(columns).unwrap();
+    let line = |row: &rusqlite::Row<'_>| {
+        Ok(format!("{} = {}\n", row.get::<_, String>(0)?, row.get::<_, String>(1)?))
+    };
+    let lines: Vec<String> = find.query_map([], line).unwrap().map(Result::unwrap).collect();
+    format!("\n[known]\n{}", lines.concat())
+}
+
+/// A shop that grew a column and a table since its data map was written: whose rows these are nobody said.
+#[test]
+fn a_source_that_grew_since_its_map_was_written_wants_attention() {
+    let node = Node::prepare(60, |node| {
+        let path = node.folder().join("settings/maps/shop.toml");
+        let map = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(path, map + &known(&Connection::open(node.shop()).unwrap())).unwrap();
+    });
+    let (code, said) = doctor(&node);
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("ok   source shop"), "{said}");
+    let shop = Connection::open(node.shop()).unwrap();
+    shop.execute_batch("alter table customer add column shoe_size integer").unwrap();
+    let (code, said) = doctor(&node);
+    assert_eq!(code, 5, "{said}");
+    let line = said.lines().find(|line| line.contains("source shop")).unwrap();
+    assert!(line.contains("look source shop") && line.contains("countersign source check"), "{line}");
+    // Rows that would point to nobody, or stay: with those it must not run.
+    shop.execute_batch(
+        "create table wish (id integer primary key, customer_id integer references customer (id))",
+    )
+    .unwrap();
+    let (code, said) = doctor(&node);
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("BAD  source shop: `wish` points to `customer`"), "{said}");
+}
+
 fn clock(node: &Node, word: &str, token: &str) -> Result<Value, String> {
     let token = format!("tokens/{token}");
     let said = node.say(&["clock", word, "--json", "--server", node.url(), "--token-file", &token]);
