@@ -4,3 +4,4 @@
 mod demo;
 mod pictures;
 mod portal;
+mod sign;

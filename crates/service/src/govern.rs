@@ -114,7 +114,7 @@ impl Service {
         let author = holder.person;
         let what = format!("settings/{}/{}", settings.version, settings.hash);
         let mut needs = Needs { records: second::need(&what), ..Needs::default() };
-        needs.records.push((schedule::KIND.to_owned(), Find::All));
+        needs.records.extend([holder.need(), (schedule::KIND.to_owned(), Find::All)]);
         let (_, entered) = self
             .act(needs, move |loaded| {
                 holder.recheck(loaded)?;

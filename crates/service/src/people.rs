@@ -17,6 +17,7 @@ use crate::record;
 use crate::refusal::Refusal;
 use crate::requests::ask;
 use crate::second::{self, Second};
+use crate::sign::leave::check_roles;
 use crate::token::{self, Token};
 
 /// A person to add.
@@ -94,10 +95,7 @@ impl Service {
         let holder = caller.may(Act::ManagePeople)?.clone();
         ask::check_text("name", &new.name)?;
         let identities: Vec<_> = ask::normalised(&new.identities)?.into_iter().collect();
-        if new.roles.iter().any(|role| matches!(role, Role::Administrator | Role::Reviewer)) {
-            let why = "are submitter, operator and auditor; a seat makes a reviewer, `administers` an administrator";
-            return Err(Refusal::invalid("roles", why));
-        }
+        check_roles(&new.roles)?;
         let person = Person {
             id: self.new_person_id(),
             name: new.name,
@@ -149,7 +147,7 @@ impl Service {
         }
         let what = format!("seat/{id}/{seat}/{}", if held { "give" } else { "take" });
         let mut needs = Needs { records: second::need(&what), ..Needs::default() };
-        needs.records.push(person::need(id));
+        needs.records.extend([holder.need(), person::need(id)]);
         let (keys, chance, seat) = (self.keys.clone(), std::sync::Arc::clone(&self.chance), seat.to_owned());
         let (_, person) = self
             .act(needs, move |loaded| {
@@ -239,7 +237,7 @@ impl Service {
         // The caller's own token is loaded beside the one that is meant.
         let what = format!("revoke/{label}");
         let mut needs = Needs { records: second::need(&what), ..Needs::default() };
-        needs.records.push((token::KIND.to_owned(), find));
+        needs.records.extend([holder.need(), (token::KIND.to_owned(), find)]);
         let label = label.to_owned();
         let (_, revoked) = self
             .act(needs, move |loaded| {
