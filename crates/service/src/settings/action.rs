@@ -20,6 +20,9 @@ const EXPIRES_UNPROVEN_AFTER_MS: i64 = DAY_MS;
 /// Below this a person could not answer at all.
 const LEAST_MS: i64 = 100;
 
+/// Below half a minute nobody finds the button; what was proved yesterday proves nobody's presence.
+const STEP_UP_MS: std::ops::RangeInclusive<i64> = 30_000..=DAY_MS;
+
 /// What carrying out an action does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -51,6 +54,9 @@ pub struct Action {
     pub deadline: Option<Clock>,
     /// Whether reviewers get mail when their vote is missing.
     pub call_to_vote: bool,
+    /// How fresh the proof must be that a voter is there, by passkey or one-time password; `None` where a session or token
+    /// is enough.
+    pub step_up_ms: Option<i64>,
 }
 
 impl Action {
@@ -63,6 +69,7 @@ impl Action {
             expires_unproven_after_ms: EXPIRES_UNPROVEN_AFTER_MS,
             deadline: None,
             call_to_vote: true,
+            step_up_ms: None,
         }
     }
 
@@ -100,6 +107,7 @@ impl Action {
         if let Some(call) = section.flag("call_to_vote") {
             action.call_to_vote = call;
         }
+        action.step_up_ms = section.duration("step_up", STEP_UP_MS);
         action.deadline = section.text("deadline").and_then(|it| regimes.find(section.page(), &it));
         section.finish();
         action
