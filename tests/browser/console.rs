@@ -1,4 +1,4 @@
-//! Two officers find a request live in their inboxes and sign it by keyboard; the customer sees it done; an auditor checks it
+//! Two officers find a request live in their inboxes and sign it by keyboard, one of them signed in by a passkey; the customer sees it done; an auditor checks it
 //! in the browser. And every page of the console, in pictures.
 
 use countersign_shop::cast::{DAN, EVA};
@@ -19,8 +19,9 @@ fn two_officers_sign_by_keyboard_what_a_customer_asked_and_an_auditor_checks_it(
         return;
     };
     let demo = Demo::start();
-    for (browser, name) in [(&olga, "Olga Officer"), (&otto, "Otto Officer")] {
-        enter(browser, &demo, name);
+    enter(&olga, &demo, "Olga Officer");
+    enter_by_passkey(&otto, &demo, "Otto Officer");
+    for browser in [&olga, &otto] {
         browser.sees("Nothing waits for you.");
     }
     photograph(&olga, "1-inbox-empty");
@@ -52,7 +53,26 @@ fn enter(browser: &Browser, demo: &Demo, name: &str) {
     browser.open(&link);
     browser.press("main form button");
     browser.until("they are in", || browser.address().ends_with("/account"));
-    browser.open(&format!("{}/console", demo.url));
+    browser.open(&at(browser, "/console"));
+}
+
+/// The same, who signs in by a passkey from then on.
+fn enter_by_passkey(browser: &Browser, demo: &Demo, name: &str) {
+    browser.hold_passkeys();
+    enter(browser, demo, name);
+    browser.open(&at(browser, "/account"));
+    browser.press("form[data-passkey=new] button");
+    browser.sees("Passkey, set up with");
+    browser.press("header form button");
+    browser.sees("You are signed out");
+    browser.open(&at(browser, "/console"));
+    browser.press("form[data-passkey=use] button");
+    browser.until("they are in", || browser.address().ends_with("/console"));
+}
+
+/// A page where the browser is: a session is of one host.
+fn at(browser: &Browser, path: &str) -> String {
+    format!("{}{path}", browser.run("return location.origin", &[]).as_str().unwrap_or_default())
 }
 
 fn title(browser: &Browser) -> String {
@@ -153,7 +173,7 @@ fn several(browser: &Browser, demo: &Demo) {
         browser.run("return document.querySelectorAll('[data-row]').length", &[]) == 1
     });
     let id = browser.run("return document.querySelector('[data-row]').dataset.row", &[]);
-    browser.open(&format!("{}/console/requests/{}", demo.url, id.as_str().unwrap()));
+    browser.open(&at(browser, &format!("/console/requests/{}", id.as_str().unwrap())));
     browser.write("#comment", "I asked the desk about this one.");
     browser.press("form[action$='/comment'] button");
     browser.sees("Olga Officer wrote");
@@ -172,7 +192,7 @@ fn check(browser: &Browser, demo: &Demo) {
     browser.sees("All of it holds.");
     assert!(browser.text().contains("The checkpoint is signed by this key."), "{}", browser.text());
     photograph(browser, "8-evidence");
-    browser.open(&format!("{}/console/ledger", demo.url));
+    browser.open(&at(browser, "/console/ledger"));
     browser.press("[data-check]");
     browser.sees("All of it holds.");
     photograph(browser, "9-ledger");
@@ -193,11 +213,11 @@ fn check(browser: &Browser, demo: &Demo) {
     );
     browser.press("[data-check]");
     browser.sees("Their hash is NOT the one that is signed.");
-    browser.open(&format!("{}/console/policies", demo.url));
+    browser.open(&at(browser, "/console/policies"));
     photograph(browser, "10-policies");
-    browser.open(&format!("{}/console/numbers", demo.url));
+    browser.open(&at(browser, "/console/numbers"));
     photograph(browser, "11-numbers");
-    browser.open(&format!("{}/console/sources", demo.url));
+    browser.open(&at(browser, "/console/sources"));
     photograph(browser, "12-sources");
 }
 
@@ -205,10 +225,10 @@ fn operate(browser: &Browser, demo: &Demo) {
     enter(browser, demo, "Opal Operator");
     browser.sees("Nothing is stuck.");
     photograph(browser, "13-inbox-operator");
-    browser.open(&format!("{}/console/limits", demo.url));
+    browser.open(&at(browser, "/console/limits"));
     browser.sees("Signature for privacy".to_lowercase().as_str());
     photograph(browser, "14-limits");
-    browser.open(&format!("{}/console/requests?status=waiting", demo.url));
+    browser.open(&at(browser, "/console/requests?status=waiting"));
     browser.press(".requests a[href*='/console/requests/']");
     browser.press("a[href*='/policies/try']");
     browser.press("form[action$='/try'] button[type=submit]");
@@ -220,15 +240,15 @@ fn administer(browser: &Browser, demo: &Demo) {
     enter(browser, demo, "Ada Admin");
     browser.until("an administrator begins at the people", || browser.address().ends_with("/console/people"));
     photograph(browser, "16-people");
-    browser.open(&format!("{}/console/tokens", demo.url));
+    browser.open(&at(browser, "/console/tokens"));
     photograph(browser, "17-tokens");
-    browser.open(&format!("{}/console/holds", demo.url));
+    browser.open(&at(browser, "/console/holds"));
     browser.write("#case", "case-2026-11");
     browser.write("#value", DAN.email);
     browser.press("form[action$='/holds'] button");
     browser.sees("The hold stands.");
     photograph(browser, "18-holds");
-    browser.open(&format!("{}/console/nowhere", demo.url));
+    browser.open(&at(browser, "/console/nowhere"));
     browser.sees("There is nothing here");
     photograph(browser, "19-none");
 }

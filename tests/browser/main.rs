@@ -5,3 +5,4 @@ mod console;
 mod demo;
 mod pictures;
 mod portal;
+mod sign;

@@ -50,6 +50,18 @@ pub fn render(about: &About, language: &str) -> Text {
             let key = format!("outcome.subject.{status}");
             (words.0.find(&key).unwrap_or_else(|| words.0.say("outcome.subject.other")).to_owned(), lines)
         }
+        About::SignIn { link, expires_at } => (
+            words.text("sign_in.subject"),
+            vec![
+                words.text("sign_in.open"),
+                word_of(link, LONGEST_LINK),
+                words.until("sign_in.until", *expires_at),
+                words.text("sign_in.not_you"),
+            ],
+        ),
+        About::SetUp => {
+            (words.text("set_up.subject"), vec![words.text("set_up.about"), words.text("set_up.not_you")])
+        }
         About::CallToVote { request, action, seat, due_at, again } => (
             words.text(if *again { "vote.subject.again" } else { "vote.subject" }),
             vec![

@@ -17,6 +17,7 @@ use crate::record;
 use crate::refusal::Refusal;
 use crate::requests::ask;
 use crate::second::{self, Second};
+use crate::sign::leave::check_roles;
 use crate::token::{self, Token};
 
 /// A person to add.
@@ -94,10 +95,7 @@ impl Service {
         let holder = caller.may(Act::ManagePeople)?.clone();
         ask::check_text("name", &new.name)?;
         let identities: Vec<_> = ask::normalised(&new.identities)?.into_iter().collect();
-        if new.roles.iter().any(|role| matches!(role, Role::Administrator | Role::Reviewer)) {
-            let why = "are submitter, operator and auditor; a seat makes a reviewer, `administers` an administrator";
-            return Err(Refusal::invalid("roles", why));
-        }
+        check_roles(&new.roles)?;
         let person = Person {
             id: self.new_person_id(),
             name: new.name,

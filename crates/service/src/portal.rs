@@ -3,7 +3,7 @@
 
 mod access;
 mod enter;
-mod flood;
+pub(crate) mod flood;
 mod form;
 mod seen;
 mod submit;

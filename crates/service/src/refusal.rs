@@ -75,6 +75,17 @@ pub enum Refusal {
         "this method was not enrolled before the request was made, for an identity that the source holds"
     )]
     NotEnrolled,
+    /// What was sent proves nothing.
+    #[error("that does not prove who you are")]
+    NotProved,
+    /// Whoever calls has to prove once more that they are there, in a session, within this time.
+    #[error(
+        "this needs a passkey or a one-time password, given in the console within the last {} minutes", (.within_ms / 60_000).max(1)
+    )]
+    StepUp {
+        /// How fresh the proof must be.
+        within_ms: i64,
+    },
     /// The same key came with another body, or while the first is under way.
     #[error("this `Idempotency-Key` was used for something else")]
     KeyReused,
@@ -114,7 +125,9 @@ impl Refusal {
     pub fn sort(&self) -> Sort {
         match self {
             Refusal::Unauthenticated => Sort::Unauthenticated,
-            Refusal::NotAllowed(_) | Refusal::ProofTooOld => Sort::Forbidden,
+            Refusal::NotAllowed(_) | Refusal::ProofTooOld | Refusal::StepUp { .. } | Refusal::NotProved => {
+                Sort::Forbidden
+            }
             Refusal::NotFound(_) => Sort::NotFound,
             Refusal::Rule(rule) => match rule {
                 core::Refusal::OwnRequest | core::Refusal::OwnData | core::Refusal::NotYourSeat => {
@@ -151,6 +164,8 @@ impl Refusal {
             Refusal::TooManyAsked => "too_many_requests",
             Refusal::NotEnrolled => "not_enrolled",
             Refusal::ProofTooOld => "proof_too_old",
+            Refusal::NotProved => "not_proved",
+            Refusal::StepUp { .. } => "step_up_required",
             Refusal::KeyReused => "idempotency_key_reused",
             Refusal::Stale => "stale",
             Refusal::Standing(_) => "conflict",

@@ -12,6 +12,7 @@ use crate::ports::chance;
 use crate::ports::store::{Change, Needs};
 use crate::record;
 use crate::refusal::Refusal;
+use crate::sign::joined;
 
 const STEP_S: i64 = 30;
 
@@ -34,14 +35,19 @@ impl Service {
             caller.may(Act::ManagePeople)?;
         }
         let holder = holder.clone();
-        let secret = Secret::new_stack(chance::bytes::<20>(&*self.chance)).to_base32();
-        let url = format!("otpauth://totp/Countersign:{id}?secret={secret}&issuer=Countersign");
-        let needs = Needs { records: vec![holder.need(), person::need(id)], ..Needs::default() };
+        let secret = new_secret(chance::bytes::<20>(&*self.chance));
+        let url = address(&id.to_string(), &secret);
+        let records = vec![holder.need(), person::need(id), joined::need(id)];
+        let needs = Needs { records, ..Needs::default() };
         let (keys, random, new) = (self.keys.clone(), std::sync::Arc::clone(&self.chance), secret.clone());
         self.act(needs, move |loaded| {
             holder.recheck(loaded)?;
             let people = person::loaded(&keys, loaded)?;
             let (person, version) = people.get(&id).ok_or(Refusal::NotFound("person"))?;
+            // Whoever signs in sets up their own: else an administrator could come in by a device of theirs.
+            if !own && joined::any(loaded) {
+                return Err(Refusal::NotAllowed("set up a device for somebody who signs in"));
+            }
             let totp = Totp { secret: new.clone(), enrolled_at: loaded.now, last_step: 0 };
             let enrolled = Person { totp: Some(totp), ..person.clone() };
             let entry = person::Entry::new(loaded.now, id, "enrolled_totp", None, holder.person);
@@ -55,6 +61,21 @@ impl Service {
         .await?;
         Ok(Enrolled { secret, url })
     }
+}
+
+/// A new secret, in base 32.
+pub(crate) fn new_secret(random: [u8; 20]) -> String {
+    Secret::new_stack(random).to_base32()
+}
+
+/// What an authenticator app is fed with.
+pub(crate) fn address(name: &str, secret: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._@".contains(&b);
+    let name: String = name
+        .bytes()
+        .map(|b| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") })
+        .collect();
+    format!("otpauth://totp/Countersign:{name}?secret={secret}&issuer=Countersign")
 }
 
 /// The person after a right code, which is then used up; `None` if it is wrong, or of a step that was used.

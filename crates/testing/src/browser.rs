@@ -159,6 +159,13 @@ impl Browser {
         self.call("POST", "/execute/async", &json!({ "script": script, "args": arguments }))
     }
 
+    /// Gives the browser a device that holds passkeys, and whose owner agrees to whatever it is asked.
+    pub fn hold_passkeys(&self) {
+        let device = json!({ "protocol": "ctap2", "transport": "internal", "hasResidentKey": true,
+            "hasUserVerification": true, "isUserConsenting": true, "isUserVerified": true });
+        self.call("POST", "/webauthn/authenticator", &device);
+    }
+
     /// Another screen, from now on.
     pub fn show_on(&self, screen: Screen) {
         let size = json!({ "width": screen.width, "height": 900, "deviceScaleFactor": 1, "mobile": false });

@@ -77,6 +77,8 @@ pub(crate) fn calls(options: &WebOptions) -> OpenApiRouter<App> {
         .routes(routes!(clock::read))
         .routes(routes!(clock::confirm))
         .routes(routes!(people::add, people::list))
+        .routes(routes!(people::one::remove))
+        .routes(routes!(people::one::roles))
         .routes(routes!(people::invitations::invite))
         .routes(routes!(people::sessions::list, people::sessions::end_all))
         .routes(routes!(people::sessions::end))

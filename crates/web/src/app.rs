@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use countersign_service::Service;
+use countersign_service::sign::Site;
 use tokio::sync::Semaphore;
 
 use crate::portal::Portal;
@@ -59,6 +60,8 @@ impl Default for WebOptions {
 pub(crate) struct App {
     pub(crate) service: Arc<Service>,
     pub(crate) options: Arc<WebOptions>,
+    /// What passkeys are bound to; `None` where browsers know none.
+    pub(crate) site: Option<Arc<Site>>,
     /// Room for listeners to the feed.
     pub(crate) feeds: Arc<Semaphore>,
 }
@@ -66,6 +69,7 @@ pub(crate) struct App {
 impl App {
     pub(crate) fn new(service: Arc<Service>, options: WebOptions) -> Self {
         let feeds = Arc::new(Semaphore::new(options.feeds));
-        Self { service, options: Arc::new(options), feeds }
+        let site = Site::at(&options.sign_in.url).map(Arc::new);
+        Self { service, options: Arc::new(options), site, feeds }
     }
 }

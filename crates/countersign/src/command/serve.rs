@@ -72,9 +72,16 @@ impl Serve {
 fn web_options(config: &Config, address: SocketAddr) -> anyhow::Result<WebOptions> {
     let url = config.server.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
     let portal = config.portal.as_ref().map(|portal| portal.open(&url)).transpose()?;
+    let proxies = config.portal.as_ref().map_or(0, |portal| portal.proxies);
+    // Browsers bind passkeys to a name: on one machine that is this one.
+    let named = match &config.server.public_url {
+        None if address.ip().is_loopback() => format!("http://localhost:{}", address.port()),
+        _ => url,
+    };
+    let sign_in = SignIn { url: named, proxies };
     let usual = if config.store.is_shared() { SHARED_STOP_PAUSE_MS } else { 0 };
     let pause = Duration::from_millis(config.server.stop_pause_ms.unwrap_or(usual));
-    Ok(WebOptions { portal, pause, sign_in: SignIn { url }, ..WebOptions::default() })
+    Ok(WebOptions { portal, pause, sign_in, ..WebOptions::default() })
 }
 
 /// The threads that everything of a node runs on.

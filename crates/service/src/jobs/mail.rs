@@ -123,6 +123,21 @@ impl Service {
         self.deliver(Message { to, about, language: spoken(None) }).await
     }
 
+    /// The record of the link.
+    pub(crate) async fn mail_signing_in(&self, at: &str) -> Result<Worked, JobError> {
+        match self.signing_in(at).await? {
+            Some(message) => self.deliver(message).await,
+            None => Ok(Worked::Done),
+        }
+    }
+
+    /// The person.
+    pub(crate) async fn mail_set_up(&self, key: &str) -> Result<Worked, JobError> {
+        let id = key.parse().map_err(|_| Refusal::Damaged("a notice names nobody".to_owned()))?;
+        let Some(to) = self.email_of(id).await? else { return Ok(Worked::Done) };
+        self.deliver(Message { to, about: About::SetUp, language: spoken(None) }).await
+    }
+
     pub(crate) async fn deliver(&self, message: Message) -> Result<Worked, JobError> {
         match self.notifier.send(&message).await {
             Ok(()) => Ok(Worked::Done),
@@ -148,7 +163,7 @@ impl Service {
         Ok(stated.get("email").cloned())
     }
 
-    async fn email_of(&self, id: PersonId) -> Result<Option<String>, Refusal> {
+    pub(crate) async fn email_of(&self, id: PersonId) -> Result<Option<String>, Refusal> {
         let loaded = self.store.load(Needs { records: vec![person::need(id)], ..Needs::default() }).await?;
         let people = person::loaded(&self.keys, &loaded)?;
         Ok(people.get(&id).and_then(|(person, _)| person.email().map(str::to_owned)))

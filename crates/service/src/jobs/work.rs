@@ -132,6 +132,8 @@ impl Service {
             "forget_all" => self.forget_all().await,
             "mail_vote" => self.mail_vote(&job.key).await,
             "mail_code" => self.mail_code(request(&job.key)?).await,
+            "mail_sign_in" => self.mail_signing_in(&job.key).await,
+            "mail_set_up" => self.mail_set_up(&job.key).await,
             "mail_outcome" => self.mail_outcome(request(&job.key)?).await,
             kind => Err(JobError::GiveUp(Refusal::Damaged(format!("nobody does jobs of kind `{kind}`")))),
         }

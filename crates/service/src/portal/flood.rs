@@ -16,15 +16,20 @@ const TRIES: u32 = 8;
 
 /// What is counted, and how often it may happen in an hour.
 #[derive(Clone, Copy)]
-pub(super) struct Cap {
+pub(crate) struct Cap {
     name: &'static str,
     most: u32,
 }
 
 /// Requests, and mails asked for again, of one client. Behind one address there may be a whole office.
-pub(super) const CLIENT: Cap = Cap { name: "client", most: 60 };
+pub(crate) const CLIENT: Cap = Cap { name: "client", most: 60 };
 /// Mails to one address, whoever asks for them.
-pub(super) const ADDRESS: Cap = Cap { name: "address", most: 5 };
+pub(crate) const ADDRESS: Cap = Cap { name: "address", most: 5 };
+
+/// Tries to sign in that one client begins, whatever becomes of them.
+pub(crate) const SIGN_IN: Cap = Cap { name: "sign_in", most: 300 };
+/// Links to sign in by that are mailed to one address.
+pub(crate) const SIGN_IN_MAIL: Cap = Cap { name: "sign_in_mail", most: 5 };
 
 #[derive(Serialize, Deserialize)]
 struct Count {
@@ -34,7 +39,7 @@ struct Count {
 
 impl Service {
     /// Counts once more, or refuses.
-    pub(super) async fn count(&self, cap: Cap, value: &str) -> Result<(), Refusal> {
+    pub(crate) async fn count(&self, cap: Cap, value: &str) -> Result<(), Refusal> {
         for _ in 1..TRIES {
             match self.count_once(cap, value).await {
                 Err(Refusal::Stale) => {}

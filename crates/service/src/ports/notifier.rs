@@ -56,6 +56,15 @@ pub enum About {
         /// The request's page at the portal, if it came in there.
         link: Option<String>,
     },
+    /// The link by which the reader signs in, together with their device.
+    SignIn {
+        /// The page.
+        link: String,
+        /// Until when it works.
+        expires_at: Timestamp,
+    },
+    /// Something was set up by which the reader signs in from now on.
+    SetUp,
     /// A request waits for the reader's vote.
     CallToVote {
         /// Which.
@@ -88,6 +97,8 @@ impl About {
         match self {
             About::Code { .. } => "code",
             About::Outcome { .. } => "outcome",
+            About::SignIn { .. } => "sign_in",
+            About::SetUp => "set_up",
             About::CallToVote { .. } => "call_to_vote",
             About::GlassBroken { .. } => "glass_broken",
         }

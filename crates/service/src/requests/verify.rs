@@ -36,7 +36,7 @@ const LIVES_MS: i64 = 15 * 60_000;
 /// Of a code that was sent.
 pub(crate) const CODE_DIGITS: usize = 8;
 /// Of a one-time password.
-const TOTP_DIGITS: usize = 6;
+pub(crate) const TOTP_DIGITS: usize = 6;
 
 /// A code that was sent, or tries at a one-time password.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -12,6 +12,7 @@ use crate::ports::store::{Change, Needs, SealedChange};
 use crate::record::History;
 use crate::refusal::Refusal;
 use crate::requests::{ask, facts, field, judge, picture::Picture};
+use crate::sign::step_up;
 
 /// What a voter sends.
 #[derive(Clone, Debug)]
@@ -31,6 +32,17 @@ pub struct Ballot {
 impl Service {
     /// Records a vote, and takes the request as far as it then goes.
     pub async fn vote(&self, caller: &Caller, id: RequestId, ballot: Ballot) -> Result<Picture, Refusal> {
+        match self.vote_once(caller, id, ballot.clone()).await {
+            // Other settings were entered, here or on another node.
+            Err(Refusal::Again) => {
+                self.reload().await?;
+                self.vote_once(caller, id, ballot).await
+            }
+            voted => voted,
+        }
+    }
+
+    async fn vote_once(&self, caller: &Caller, id: RequestId, ballot: Ballot) -> Result<Picture, Refusal> {
         let holder = caller.may(Act::Vote)?.clone();
         // A program has no seat, whoever minted its token.
         if holder.service.is_some() {
@@ -39,6 +51,7 @@ impl Service {
         if let Some(reason) = &ballot.reason {
             ask::check_text("reason", reason)?;
         }
+        let settings = self.settings().await?;
         let key = self.data_key(id).await?;
         let reason = match (&ballot.reason, &key) {
             (None, _) => None,
@@ -60,6 +73,7 @@ impl Service {
         self.act(needs, move |loaded| {
             holder.recheck(loaded)?;
             let mut history = History::read(loaded.request.as_ref().ok_or(Refusal::NotFound("request"))?)?;
+            step_up::check(&settings, &history.state().dossier().submitted().action, &holder, loaded)?;
             let people = person::loaded(&keys, loaded)?;
             let (voter, _) = people.get(&holder.person).ok_or(Refusal::NotAllowed(Act::Vote.words()))?;
             let by = voter.actor(&keys, &facts::blinds(&history));

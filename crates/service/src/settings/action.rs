@@ -25,6 +25,9 @@ const PAUSE_AFTER_MOST: i64 = 1_000;
 /// Below this a person could not answer at all.
 const LEAST_MS: i64 = 100;
 
+/// Below half a minute nobody finds the button; what was proved yesterday proves nobody's presence.
+const STEP_UP_MS: std::ops::RangeInclusive<i64> = 30_000..=DAY_MS;
+
 /// What carrying out an action does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -62,6 +65,9 @@ pub struct Action {
     pub pause_after: u32,
     /// Failures that lie further back than this are forgotten.
     pub pause_window_ms: i64,
+    /// How fresh the proof must be that a voter is there, by passkey or one-time password; `None` where a session or token
+    /// is enough.
+    pub step_up_ms: Option<i64>,
 }
 
 impl Action {
@@ -77,6 +83,7 @@ impl Action {
             verification_max_age_ms: None,
             pause_after: PAUSE_AFTER,
             pause_window_ms: PAUSE_WINDOW_MS,
+            step_up_ms: None,
         }
     }
 
@@ -121,6 +128,7 @@ impl Action {
         if let Some(span_ms) = section.duration("pause_window", LEAST_MS..=LONGEST_MS) {
             action.pause_window_ms = span_ms;
         }
+        action.step_up_ms = section.duration("step_up", STEP_UP_MS);
         action.deadline = section.text("deadline").and_then(|it| regimes.find(section.page(), &it));
         section.finish();
         action

@@ -27,6 +27,21 @@ pub(crate) fn put(person: &Person, at: Timestamp) -> Result<RecordChange, Refusa
     record::put(KIND, person.id.to_string(), &joined, Vec::new(), None)
 }
 
+/// Somebody who was removed comes in no more.
+pub(crate) fn forget(person: PersonId) -> RecordChange {
+    RecordChange::Delete { kind: KIND.to_owned(), id: person.to_string() }
+}
+
+/// What to load to know whether a person came in.
+pub(crate) fn need(person: PersonId) -> (String, Find) {
+    (KIND.to_owned(), Find::Id(person.to_string()))
+}
+
+/// Whether a person was loaded who came in.
+pub(crate) fn any(loaded: &Loaded) -> bool {
+    loaded.of_kind(KIND).next().is_some()
+}
+
 /// All of them.
 pub(crate) fn need_all() -> (String, Find) {
     (KIND.to_owned(), Find::All)

@@ -31,6 +31,10 @@ const EXACTLY: i64 = 10;
 pub enum Means {
     /// By an invitation's link, which worked once.
     Invitation,
+    /// By a passkey.
+    Passkey,
+    /// By a mailed link and a one-time password.
+    Totp,
 }
 
 impl Means {
@@ -38,6 +42,8 @@ impl Means {
     pub const fn word(self) -> &'static str {
         match self {
             Means::Invitation => "invitation",
+            Means::Passkey => "passkey",
+            Means::Totp => "totp",
         }
     }
 }
@@ -74,6 +80,14 @@ pub struct SignedIn {
     pub person: Person,
     /// The session that says so.
     pub session: Session,
+    holder: Holder,
+}
+
+impl SignedIn {
+    /// The session as what a transaction looks at again.
+    pub(crate) fn holder(&self) -> Holder {
+        self.holder.clone()
+    }
 }
 
 /// A session that began. The secret is its browser's, and is told this once.
@@ -118,8 +132,8 @@ impl Session {
     }
 
     /// As who its person calls, as they are now.
-    fn caller(&self, key: &str, person: &Person) -> Caller {
-        Caller::Token(Holder {
+    fn holder(&self, key: &str, person: &Person) -> Holder {
+        Holder {
             key: key.to_owned(),
             label: self.label.clone(),
             person: self.person,
@@ -128,7 +142,7 @@ impl Session {
             channel: CHANNEL.to_owned(),
             attests: Default::default(),
             session: true,
-        })
+        }
     }
 }
 
@@ -161,9 +175,34 @@ pub(crate) fn need_of(person: PersonId) -> (String, Find) {
     (KIND.to_owned(), Find::Term(record::term("person", person.as_bytes())))
 }
 
-/// Ends a session.
-pub(crate) fn end(found: &Record) -> RecordChange {
+fn end(found: &Record) -> RecordChange {
     RecordChange::Delete { kind: KIND.to_owned(), id: found.id.clone() }
+}
+
+/// Ends every loaded session of a person; the caller's own may be loaded beside them.
+pub(crate) fn end_of(person: PersonId, loaded: &Loaded) -> Result<Vec<RecordChange>, Refusal> {
+    let mut ended = Vec::new();
+    for found in loaded.of_kind(KIND) {
+        if record::read::<Session>(found)?.person == person {
+            ended.push(end(found));
+        }
+    }
+    Ok(ended)
+}
+
+/// The session of whoever is signed in as it stands now, inside a transaction, and its version.
+pub(crate) fn loaded(signed: &SignedIn, loaded: &Loaded) -> Result<(Session, u64), Refusal> {
+    let holder = signed.holder();
+    holder.recheck(loaded)?;
+    let found = loaded.of_kind(KIND).find(|found| found.id == holder.key);
+    let found = found.ok_or(Refusal::Unauthenticated)?;
+    Ok((record::read(found)?, found.version))
+}
+
+/// The session with the note that its holder proved to be there now.
+pub(crate) fn proved(signed: &SignedIn, now: &Loaded) -> Result<RecordChange, Refusal> {
+    let (session, version) = loaded(signed, now)?;
+    Session { proved_at: Some(now.now), ..session }.put(&signed.holder().key, version)
 }
 
 /// Looks again, inside a transaction: it may have been ended since the call came in.
@@ -207,8 +246,9 @@ impl Service {
             return Err(Refusal::Unauthenticated);
         }
         self.note_seen(&key, &session, record.version, loaded.now).await;
-        let caller = session.caller(&key, person);
-        Ok(SignedIn { caller, person: person.clone(), session })
+        let holder = session.holder(&key, person);
+        let caller = Caller::Token(holder.clone());
+        Ok(SignedIn { caller, person: person.clone(), session, holder })
     }
 
     /// Notes that a session is used, unless that was noted a moment ago.

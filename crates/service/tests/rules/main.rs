@@ -21,4 +21,5 @@ mod record;
 mod run;
 mod second;
 mod secret;
+mod sign;
 mod speak;

@@ -1,6 +1,7 @@
 //! `/v1/people`: who they are.
 
 pub(super) mod invitations;
+pub(super) mod one;
 pub(super) mod seats;
 pub(super) mod sessions;
 pub(super) mod totp;

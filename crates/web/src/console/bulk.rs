@@ -34,6 +34,9 @@ pub(super) async fn deny(sent: Sent) -> Response {
             let ballot =
                 Ballot { approve: false, seat: seat.clone(), digest, ceiling: None, reason: reason.clone() };
             let done = desk.app.service.vote(&desk.caller, id, ballot).await;
+            if let Err(refusal @ Refusal::StepUp { .. }) = done {
+                return Err(refusal);
+            }
             came.push((id, done.err().map(|refusal: Refusal| refusal.code())));
         }
         let denied = came.iter().filter(|(_, refused)| refused.is_none()).count();

@@ -126,6 +126,8 @@ where
     let (status, body) = match work.await {
         Ok(Came::To(path)) => (303, path),
         Ok(Came::Page(text)) => (200, text),
+        // Asked for before the same form is sent again.
+        Err(Refusal::StepUp { .. }) => (503, respond::once_more(back)),
         Err(refusal) => (status_of(&refusal), respond::with_note(back, refusal.code())),
     };
     if let Err(refusal) = app.service.answer_finish(ticket, status, body.as_bytes()).await {

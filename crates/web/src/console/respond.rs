@@ -50,6 +50,11 @@ pub(super) fn with_note(path: &str, code: &str) -> String {
     format!("{path}{mark}note={code}{place}")
 }
 
+/// Where somebody proves once more that they are there, before they go back to a path made here.
+pub(super) fn once_more(back: &str) -> String {
+    format!("/sign-in/again?return_to={back}")
+}
+
 /// What the service refused, as a page.
 pub(super) fn refused(desk: &Desk, refusal: &Refusal) -> Response {
     let (status, kind) = match refusal.sort() {

@@ -7,11 +7,11 @@ use maud::html;
 
 use super::filled::Filled;
 use super::visit::Visit;
-use super::{layout, respond};
+use super::{layout, passkey, respond};
 use crate::app::App;
 
 /// The door; who is in already is led on.
-pub(super) async fn show(visit: Visit) -> Response {
+pub(super) async fn show(visit: Visit, State(app): State<App>) -> Response {
     if visit.signed_in.is_some() {
         return respond::on_to(
             &visit,
@@ -20,10 +20,29 @@ pub(super) async fn show(visit: Visit) -> Response {
         );
     }
     let title = visit.say("door.title");
+    let back = html! {
+        @if let Some(path) = visit.query.get("return_to") { input type="hidden" name="return_to" value=(path); }
+    };
+    let by_key = app.site.is_some();
     let content = html! {
         (layout::note(&visit))
         h1 { (title) }
-        p.lead { (visit.say("door.invitation")) }
+        @if by_key {
+            (passkey::form(&visit, "use", "/sign-in/passkey", visit.say("door.passkey"), &back))
+            h2 { (visit.say("door.or")) }
+        }
+        form method="post" action=(visit.to("/sign-in/mail")) {
+            (visit.fields())
+            (back)
+            div.field {
+                label for="email" { (visit.say("door.email")) }
+                p.about id="email-about" { (visit.say("door.email.about")) }
+                input type="email" name="email" id="email" autocomplete="username" maxlength="320" required
+                    aria-describedby="email-about";
+            }
+            button.second[by_key] type="submit" { (visit.say("door.mail")) }
+        }
+        p.quiet { (visit.say("door.invitation")) }
     };
     respond::page(&visit, StatusCode::OK, title, &content)
 }

@@ -24,6 +24,12 @@ impl Filled {
     pub(crate) fn field(&self, name: &str) -> Option<&str> {
         self.fields.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
     }
+
+    /// The digits in a field. People write codes with blanks and dashes.
+    pub(super) fn digits(&self, name: &str) -> String {
+        let written = self.fields.get(name).map(String::as_str).unwrap_or_default();
+        written.chars().filter(|c| !c.is_whitespace() && !matches!(c, '-' | '.')).collect()
+    }
 }
 
 impl FromRequest<App> for Filled {

@@ -4,7 +4,7 @@ use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
 use countersign_service::caller::Caller;
 use countersign_service::person::Person;
-use countersign_service::sign::Session;
+use countersign_service::sign::{Session, SignedIn};
 use http::Method;
 use http::request::Parts;
 
@@ -21,6 +21,7 @@ pub(crate) struct Inside {
     pub(crate) person: Person,
     /// By which session.
     pub(crate) session: Session,
+    pub(super) signed: SignedIn,
 }
 
 impl FromRequestParts<App> for Inside {
@@ -29,7 +30,10 @@ impl FromRequestParts<App> for Inside {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Response> {
         let visit = Visit::from_request_parts(parts, app).await.map_err(IntoResponse::into_response)?;
         match visit.signed_in.clone() {
-            Some(it) => Ok(Self { visit, caller: it.caller, person: it.person, session: it.session }),
+            Some(signed) => {
+                let SignedIn { caller, person, session, .. } = signed.clone();
+                Ok(Self { visit, caller, person, session, signed })
+            }
             // A form is not sent again by itself: its page is opened anew.
             None if parts.method != Method::GET => {
                 Err(respond::on_to(&visit, &visit.to("/sign-in"), Vec::new()))

@@ -37,6 +37,7 @@ pub(super) fn page(visit: &Visit, title: &str, content: &Markup) -> Markup {
                 meta name="robots" content="noindex";
                 title { (title) " · Countersign" }
                 link rel="stylesheet" href={ (visit.to("/sign-in/style.css")) "?v=" (style::version()) };
+                script src={ (visit.to("/sign-in/sign.js")) "?v=" (style::script_version()) } defer {}
             }
             body {
                 a.skip href="#content" { (visit.say("skip")) }
@@ -66,7 +67,7 @@ pub(super) fn page(visit: &Visit, title: &str, content: &Markup) -> Markup {
 /// Something that came of the last form, above everything else.
 pub(super) fn note(visit: &Visit) -> Markup {
     let name = visit.query.get("note").map(String::as_str).unwrap_or_default();
-    let good = matches!(name, "out" | "ended");
+    let good = matches!(name, "out" | "ended" | "set_up" | "removed" | "mailed");
     html! {
         @if let Some(text) = Text::of(visit.language).find(&format!("note.{name}")) {
             p.note.good[good].bad[!good] role=(if good { "status" } else { "alert" }) { (text) }

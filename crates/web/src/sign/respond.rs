@@ -50,6 +50,13 @@ pub(super) fn to_door(visit: &Visit, here: &str) -> Response {
     on_to(visit, &format!("{}{back}", visit.to("/sign-in")), Vec::new())
 }
 
+/// To the door, which says one of our notes.
+pub(super) fn to_door_with(visit: &Visit, note: &str, return_to: Option<&str>) -> Response {
+    let back = return_to.and_then(own_path);
+    let back = back.map(|path| format!("&return_to={}", escaped(path))).unwrap_or_default();
+    on_to(visit, &format!("{}?note={note}{back}", visit.to("/sign-in")), Vec::new())
+}
+
 /// What the service refused, where no page has better words for it.
 pub(crate) fn refused(visit: &Visit, refusal: &Refusal) -> Response {
     match refusal.sort() {

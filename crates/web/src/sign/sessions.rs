@@ -16,7 +16,7 @@ use crate::extract::{At, Name};
 
 /// The list.
 pub(super) async fn show(inside: Inside, State(app): State<App>) -> Response {
-    let Inside { visit, caller, person, session } = &inside;
+    let Inside { visit, caller, person, session, .. } = &inside;
     let (sessions, zone) =
         match (app.service.sessions_of(caller, person.id).await, app.service.settings().await) {
             (Ok(sessions), Ok(settings)) => (sessions, settings.time_zone.clone()),
@@ -68,6 +68,8 @@ fn line(visit: &Visit, session: &Session, own: bool, zone: &jiff::tz::TimeZone) 
 fn means(means: Means) -> &'static str {
     match means {
         Means::Invitation => "means.invitation",
+        Means::Passkey => "means.passkey",
+        Means::Totp => "means.totp",
     }
 }
 

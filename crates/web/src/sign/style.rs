@@ -10,9 +10,20 @@ static SHEET: LazyLock<String> = LazyLock::new(|| {
     format!("{}{}{}", assets::STYLE, assets::pressed(Colour::default()), include_str!("sign.css"))
 });
 
+const SCRIPT: &str = include_str!("sign.js");
+
 /// A short hash of it.
 pub(super) fn version() -> String {
     assets::version(SHEET.as_bytes())
+}
+
+/// A short hash of the script.
+pub(super) fn script_version() -> String {
+    assets::version(SCRIPT.as_bytes())
+}
+
+pub(super) async fn script() -> Response {
+    assets::file("text/javascript; charset=utf-8", SCRIPT.as_bytes().to_vec())
 }
 
 pub(super) async fn sheet() -> Response {

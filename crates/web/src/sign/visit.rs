@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::extract::{FromRequestParts, Query};
+use countersign_service::portal::Door;
 use countersign_service::refusal::Refusal;
 use countersign_service::sign::SignedIn;
 use http::header::{ACCEPT_LANGUAGE, USER_AGENT};
@@ -13,6 +14,7 @@ use maud::{Markup, html};
 use super::layout::Text;
 use crate::app::App;
 use crate::portal::cookie::{self, Jar};
+use crate::portal::guard;
 use crate::portal::language::Language;
 use crate::problem::Problem;
 
@@ -37,6 +39,8 @@ pub(crate) struct Visit {
     /// Who is signed in, if anybody is.
     pub(crate) signed_in: Option<SignedIn>,
     pub(super) headers: HeaderMap,
+    /// The network address that floods are counted by.
+    client: String,
     cookies: Vec<HeaderValue>,
 }
 
@@ -72,7 +76,9 @@ impl FromRequestParts<App> for Visit {
         let root = root(url).to_owned();
         let path = parts.uri.path().to_owned();
         let headers = parts.headers.clone();
-        Ok(Self { app: app.clone(), language, jar, word, root, path, query, signed_in, headers, cookies })
+        let client = guard::client(parts, app.options.sign_in.proxies);
+        let app = app.clone();
+        Ok(Self { app, language, jar, word, root, path, query, signed_in, headers, client, cookies })
     }
 }
 
@@ -111,6 +117,15 @@ impl Visit {
     pub(super) fn device(&self) -> String {
         let agent = self.headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
         device(agent)
+    }
+
+    /// Where this visit stands, for the service.
+    pub(super) fn door(&self) -> Door {
+        Door {
+            url: self.app.options.sign_in.url.clone(),
+            language: self.language.code().to_owned(),
+            client: self.client.clone(),
+        }
     }
 
     /// The session's secret, where this browser sends one that opens something.

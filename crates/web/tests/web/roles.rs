@@ -96,11 +96,11 @@ async fn path_of(house: &House, operation: &str, path: &str, request: &str) -> S
         "resumeAction" => "/v1/limits/erase/resume".to_owned(),
         "readTile" => "/ledger/tile/0/000.p/1".to_owned(),
         "placeLegalHold" | "liftLegalHold" => "/v1/legal-holds/case-1".to_owned(),
-        "giveSeat" | "takeSeat" | "enrolTotp" | "invite" | "listSessions" | "endSessions" | "endSession" => {
-            path.replace("{id}", &house.people["auditor"].to_string())
-                .replace("{seat}", "privacy")
-                .replace("{session}", "s000000000000")
-        }
+        "removePerson" | "setRoles" | "giveSeat" | "takeSeat" | "enrolTotp" | "invite" | "listSessions"
+        | "endSessions" | "endSession" => path
+            .replace("{id}", &house.people["auditor"].to_string())
+            .replace("{seat}", "privacy")
+            .replace("{session}", "s000000000000"),
         _ => path.replace("{id}", request).replace("{method}", "email"),
     }
 }
@@ -125,6 +125,7 @@ fn body_of(operation: &str, request: &str, digest: &str) -> Option<Value> {
         }
         "tryPolicies" => json!({"request": request, "policies": {"a.cedar": POLICY}}),
         "addPerson" => json!({"name": "Bo", "identities": {"email": "bo@staff.example"}}),
+        "setRoles" => json!({"roles": ["auditor"]}),
         "mintToken" => json!({"service": "crm", "roles": ["submitter"]}),
         _ => return None,
     })

@@ -96,7 +96,7 @@ async fn pages_are_framed_by_nobody_and_kept_by_nobody() {
 
 #[tokio::test]
 async fn cookie_is_bound_to_its_host_and_is_no_token_and_a_token_is_no_cookie() {
-    let sign_in = SignIn { url: "https://privacy.test".to_owned() };
+    let sign_in = SignIn { url: "https://privacy.test".to_owned(), proxies: 0 };
     let house = house_with(WebOptions { sign_in, ..WebOptions::default() }).await;
     let path = format!("/v1/people/{}/invitation", house.people["auditor"]);
     let made = house.call("administrator", "POST", &path, serde_json::Value::Null).await;
