@@ -104,7 +104,7 @@ impl Service {
         let named = roles.iter().map(|role| role.name()).collect::<Vec<_>>().join("+");
         let what = format!("roles/{id}/{named}");
         let mut needs = Needs { records: second::need(&what), ..Needs::default() };
-        needs.records.extend([holder.need(), person::need(id)]);
+        needs.records.extend([holder.need(), person::need(id), session::need_of(id)]);
         let (keys, random) = (self.keys.clone(), std::sync::Arc::clone(&self.chance));
         let (_, person) = self
             .act(needs, move |loaded| {
@@ -118,11 +118,12 @@ impl Service {
                 };
                 let next = Person { roles: roles.clone(), ..person.clone() };
                 let entry = Entry::new(loaded.now, id, "roles", Some(named.clone()), holder.person);
-                let change = Change {
-                    records: vec![next.put(&keys, &*random, Some(*version))?],
-                    entries: vec![record::bytes(&entry)?],
-                    ..Change::default()
-                };
+                let mut records = vec![next.put(&keys, &*random, Some(*version))?];
+                // A call that is on its way with what was taken must not come through.
+                if !roles.is_superset(&person.roles) {
+                    records.extend(session::end_of(id, loaded)?);
+                }
+                let change = Change { records, entries: vec![record::bytes(&entry)?], ..Change::default() };
                 Ok((second::along(with, change), Some(next)))
             })
             .await?;

@@ -154,6 +154,19 @@ async fn vote_of_somebody_demoted_a_moment_ago_does_not_stand() {
 }
 
 #[tokio::test]
+async fn call_that_began_with_a_role_that_was_taken_since_does_not_come_through() {
+    let house = House::new().await;
+    let id = house.ask_attested("erase", &[("email", "ben@example.test")]).await;
+    let secret = come_in(&house, "otto").await;
+    let before = signed(&house, &secret).await;
+    let none = std::collections::BTreeSet::new();
+    house.service.set_roles(&house.caller("admin").await, house.id("otto"), none).await.unwrap();
+    let commented = house.service.comment(&before.caller, id, "seen".to_owned()).await;
+    assert_eq!(commented.err(), Some(Refusal::Unauthenticated));
+    assert!(is_over(&house, &secret).await);
+}
+
+#[tokio::test]
 async fn removed_person_has_no_session_no_token_and_no_way_back() {
     let house = House::new().await;
     let id = house.ask_attested("erase", &[("email", "ben@example.test")]).await;
