@@ -64,6 +64,7 @@ impl Source for Shop {
                 basis: None,
                 until: None,
                 rows: 1,
+                bytes: None,
             }],
         })
     }
