@@ -130,8 +130,7 @@ impl Inner {
         match error.get_ref() {
             Some(ours) => unavailable(&self.name, ours.to_string()),
             None if matches!(kind, io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem) => {
-                let what =
-                    "this program may read and write it (`countersign source grants` says what it needs)";
+                let what = "this program may read and write it";
                 refused(&self.name, format!("the directory: {kind}; see to it that {what}"))
             }
             None => unavailable(&self.name, format!("the directory or a file in it: {kind}")),
@@ -193,12 +192,7 @@ impl Source for LogsSource {
     }
 
     async fn look(&self, map: &DataMap, roots: &[RootKey]) -> Result<Vec<Match>, SourceError> {
-        let named = roots.iter().filter_map(|root| {
-            let values = following::heard(map, root)?;
-            let identities = following::identities(map.root(&root.table)?, &values);
-            Some(Match { root: root.clone(), identities, attributes: vec![] })
-        });
-        Ok(named.collect())
+        Ok(following::looked_at(map, roots))
     }
 
     async fn survey(&self, map: &DataMap, target: &Target) -> Result<SourcePlan, SourceError> {

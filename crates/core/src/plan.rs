@@ -51,6 +51,9 @@ pub struct PlanLine {
     pub until: Option<String>,
     /// How many rows are reached in this way and treated so.
     pub rows: u64,
+    /// How many bytes they have, where the source is made of files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
 }
 
 /// What would be done in one source.
@@ -230,6 +233,7 @@ mod tests {
             basis: None,
             until: None,
             rows,
+            bytes: None,
         });
         Plan {
             sources: vec![SourcePlan {

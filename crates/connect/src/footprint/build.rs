@@ -99,6 +99,7 @@ impl<'a> Footprint<'a> {
             basis: None,
             until: None,
             rows: 0,
+            bytes: None,
         });
         self.effects.push(Effect::Detach);
         self.nodes[node].detaches.push(detach);
@@ -153,7 +154,15 @@ impl<'a> Lines<'a> {
         effect: Effect<'a>,
     ) -> usize {
         let (basis, until) = (basis.map(str::to_owned), until.map(str::to_owned));
-        self.lines.push(PlanLine { table: table.name.clone(), way, treatment, basis, until, rows: 0 });
+        self.lines.push(PlanLine {
+            table: table.name.clone(),
+            way,
+            treatment,
+            basis,
+            until,
+            rows: 0,
+            bytes: None,
+        });
         self.effects.push(effect);
         self.lines.len() - 1
     }

@@ -63,6 +63,7 @@ impl<'a> Purge<'a> {
             basis: None,
             until: None,
             rows: 0,
+            bytes: None,
         }
     }
 

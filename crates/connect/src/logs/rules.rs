@@ -128,7 +128,15 @@ impl<'a> Rules<'a> {
         until: Option<&str>,
     ) -> usize {
         let (basis, until) = (basis.map(str::to_owned), until.map(str::to_owned));
-        self.lines.push(PlanLine { table: table.to_owned(), way, treatment, basis, until, rows: 0 });
+        self.lines.push(PlanLine {
+            table: table.to_owned(),
+            way,
+            treatment,
+            basis,
+            until,
+            rows: 0,
+            bytes: None,
+        });
         self.lines.len() - 1
     }
 }

@@ -2,11 +2,13 @@
 //! rules are the same. What only one of them does wrong stands beside.
 #![allow(clippy::unwrap_used, unreachable_pub)]
 
+mod files;
 mod given;
 mod logs;
 #[path = "../conformance/permit.rs"]
 mod permit;
 mod rules;
+mod service;
 mod torn;
 
 /// One test a rule, over the source that `given` makes.
@@ -39,3 +41,5 @@ macro_rules! conformance {
 }
 
 conformance!(a_directory_of_logs, crate::logs::given);
+conformance!(a_folder_of_files, crate::files::given);
+conformance!(a_service, crate::service::given);

@@ -9,6 +9,7 @@ fn line(table: &str, rows: u64) -> PlanLine {
         basis: None,
         until: None,
         rows,
+        bytes: None,
     }
 }
 

@@ -50,6 +50,43 @@ pub(crate) enum Reach {
         /// How long a file must not have been written to before it may be touched.
         settle_seconds: u64,
     },
+    /// A folder of files.
+    Files {
+        /// Where.
+        directory: PathBuf,
+    },
+    /// A bucket of an object store that speaks the protocol of S3.
+    Bucket(Bucket),
+    /// A service that is called.
+    Http {
+        /// Its address.
+        url: String,
+        /// The name of the key that calls are signed with.
+        key_id: String,
+        /// The key.
+        key: Secret,
+        /// How long to wait for an answer.
+        timeout_seconds: u64,
+        /// Whether it may be in a private network, and be called without TLS.
+        allow_private: bool,
+    },
+}
+
+/// A bucket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Bucket {
+    /// Its name.
+    pub(crate) name: String,
+    /// What stands before every path.
+    pub(crate) prefix: String,
+    /// Its region.
+    pub(crate) region: String,
+    /// Where it is, if not at its region's usual place.
+    pub(crate) endpoint: Option<String>,
+    /// The id of the key.
+    pub(crate) key_id: String,
+    /// The key.
+    pub(crate) secret: Secret,
 }
 
 /// A secret, or where it is. Debug shows the place alone.
@@ -119,15 +156,21 @@ enum Kind {
     Postgres,
     Mysql,
     Logs,
+    Files,
+    Bucket,
+    Http,
 }
 
 /// What a kind is called in the file.
-const KINDS: [(&str, Kind); 5] = [
+const KINDS: [(&str, Kind); 8] = [
     ("sqlite", Kind::Sqlite),
     ("postgres", Kind::Postgres),
     ("mysql", Kind::Mysql),
     ("mariadb", Kind::Mysql),
     ("logs", Kind::Logs),
+    ("files", Kind::Files),
+    ("s3", Kind::Bucket),
+    ("http", Kind::Http),
 ];
 
 pub(super) fn read(section: Section<'_>, folder: Folder<'_>) -> Vec<Source> {
@@ -174,9 +217,53 @@ fn source(name: &Located<String>, mut section: Section<'_>, folder: Folder<'_>) 
                 settle_seconds,
             })
         }
+        Kind::Files => section
+            .required("directory", "\"uploads\"")
+            .map(|it| Reach::Files { directory: folder.join(&it.value) }),
+        Kind::Bucket => bucket(&mut section, folder).map(Reach::Bucket),
+        Kind::Http => http(&mut section, folder),
     };
     section.close();
     Some(Source { name: name.value.clone(), reach: reach?, pace_ms })
+}
+
+fn http(section: &mut Section<'_>, folder: Folder<'_>) -> Option<Reach> {
+    let url = section.required("url", "\"https://desk.example/countersign\"");
+    let key_id = section.text("key_id").map_or_else(|| "countersign".to_owned(), |it| it.value);
+    let timeout_seconds = section.number("timeout_seconds", 1..=3_600).unwrap_or(30);
+    let allow_private = section.truth("allow_private").unwrap_or(false);
+    let key = Secret::read(section, ["key_env", "key_file"], folder);
+    if key.is_none() {
+        section.note(
+            section.span(),
+            "nothing says what calls are signed with",
+            "add `key_env` or `key_file`",
+        );
+    }
+    Some(Reach::Http { url: url?.value, key_id, key: key?, timeout_seconds, allow_private })
+}
+
+fn bucket(section: &mut Section<'_>, folder: Folder<'_>) -> Option<Bucket> {
+    let name = section.required("bucket", "\"uploads\"");
+    let region = section.required("region", "\"eu-central-1\"");
+    let key_id = section.required("key_id", "\"AKIA…\"");
+    let prefix = section.text("prefix").map_or_else(String::new, |it| it.value.trim_matches('/').to_owned());
+    let endpoint = section.text("endpoint");
+    if let Some(it) = endpoint.as_ref().filter(|it| !it.value.starts_with("http")) {
+        section.note(it.span.clone(), "`endpoint` is no address", "begin it with `https://`");
+    }
+    let secret = Secret::read(section, ["secret_env", "secret_file"], folder);
+    if secret.is_none() {
+        section.note(section.span(), "nothing says what the key is", "add `secret_env` or `secret_file`");
+    }
+    Some(Bucket {
+        name: name?.value,
+        region: region?.value,
+        key_id: key_id?.value,
+        prefix,
+        endpoint: endpoint.map(|it| it.value),
+        secret: secret?,
+    })
 }
 
 /// How addresses of a kind begin.

@@ -170,7 +170,7 @@ fn a_word_that_is_not_known_is_answered_with_those_that_are() {
        |          ^^^^^^ did you mean `json`?
       × line 4: `kind` knows no `oracle`
      4 | kind = "oracle"
-       |        ^^^^^^^^ known here: `sqlite`, `postgres`, `mysql`, `mariadb`
+       |        ^^^^^^^^ known here: `sqlite`, `postgres`, `mysql`, `mariadb`, `logs`, `files`, `s3`, `http`
     "#);
 }
 

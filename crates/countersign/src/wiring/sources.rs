@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use anyhow::Context;
 use countersign_connect::PseudonymKey;
+use countersign_connect::http::{self, HttpSource, SharedKey};
 use countersign_connect::logs::{self, LogsSource};
 use countersign_connect::mysql::{self, MysqlSource};
+use countersign_connect::objects::{self, ObjectsSource, Place};
 use countersign_connect::package::Zip;
 use countersign_connect::postgres::{self, PostgresSource};
 use countersign_connect::sqlite::{self, SqliteSource};
@@ -69,6 +71,31 @@ pub(crate) fn one(
             let live =
                 options.with_live(live).map_err(|why| anyhow::anyhow!("source `{name}`: `live`: {why}"))?;
             Arc::new(LogsSource::open(name, live)?)
+        }
+        Reach::Files { directory } => {
+            let place = Place::Folder(directory.clone());
+            Arc::new(ObjectsSource::open(name, objects::Options { pace_ms, ..objects::Options::new(place) })?)
+        }
+        Reach::Http { url, key_id, key, timeout_seconds, allow_private } => {
+            let secret = key.fetch().with_context(|| format!("source `{name}`"))?;
+            let key =
+                SharedKey::new(key_id, &secret).map_err(|why| anyhow::anyhow!("source `{name}`: {why}"))?;
+            let mut options = http::Options::new(url, key);
+            options.timeout = Duration::from_secs(*timeout_seconds);
+            options.allow_private = *allow_private;
+            Arc::new(HttpSource::open(name, options)?)
+        }
+        Reach::Bucket(it) => {
+            let secret = it.secret.fetch().with_context(|| format!("source `{name}`"))?;
+            let place = Place::Bucket(objects::Bucket {
+                name: it.name.clone(),
+                prefix: it.prefix.clone(),
+                region: it.region.clone(),
+                endpoint: it.endpoint.clone(),
+                key_id: it.key_id.clone(),
+                secret: secret.into(),
+            });
+            Arc::new(ObjectsSource::open(name, objects::Options { pace_ms, ..objects::Options::new(place) })?)
         }
     })
 }

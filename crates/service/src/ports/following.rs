@@ -60,6 +60,15 @@ pub fn identities(root: &Root, values: &Values) -> Vec<Identity> {
     each.collect()
 }
 
+/// What there is to say of roots made by [`called`]: they are there as long as somebody says so.
+pub fn looked_at(map: &DataMap, roots: &[RootKey]) -> Vec<Match> {
+    let named = roots.iter().filter_map(|root| {
+        let held = identities(map.root(&root.table)?, &heard(map, root)?);
+        Some(Match { root: root.clone(), identities: held, attributes: vec![] })
+    });
+    named.collect()
+}
+
 /// Every text that a template makes out of these values; none if a column has no value.
 pub fn filled(template: &Template, values: &Values) -> Vec<String> {
     let mut made = vec![String::new()];

@@ -44,6 +44,9 @@ pub(crate) struct TablePlanView {
     until: Option<String>,
     /// How many rows.
     rows: u64,
+    /// How many bytes, where the source is made of files.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bytes: Option<u64>,
 }
 
 /// Rows of one table.
@@ -72,8 +75,8 @@ impl From<SourcePlan> for SourcePlanView {
 
 impl From<PlanLine> for TablePlanView {
     fn from(line: PlanLine) -> Self {
-        let PlanLine { table, way, treatment, basis, until, rows } = line;
-        Self { table, way, treatment: treatment.name(), legal_basis: basis, until, rows }
+        let PlanLine { table, way, treatment, basis, until, rows, bytes } = line;
+        Self { table, way, treatment: treatment.name(), legal_basis: basis, until, rows, bytes }
     }
 }
 

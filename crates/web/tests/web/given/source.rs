@@ -68,6 +68,7 @@ impl Source for Shop {
                     basis: None,
                     until: None,
                     rows: 1,
+                    bytes: None,
                 },
                 PlanLine {
                     table: format!("table{MARK}"),
@@ -76,6 +77,7 @@ impl Source for Shop {
                     basis: Some(format!("basis{MARK}")),
                     until: Some(format!("until{MARK}")),
                     rows: 2,
+                    bytes: None,
                 },
             ],
         })
