@@ -7,4 +7,5 @@ mod kept_store;
 mod keys;
 mod kill;
 mod node;
+mod order;
 mod planted;
