@@ -10,6 +10,7 @@ mod kept_store;
 mod keys;
 mod kill;
 mod node;
+mod order;
 mod pause;
 mod planted;
 mod schema;

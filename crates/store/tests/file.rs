@@ -202,7 +202,15 @@ async fn no_byte_of_what_was_destroyed_is_left_in_any_file() {
     }
     // Every third stays, so that pages are shared, merged and split around what goes.
     for n in (0..120).filter(|n| n % 3 != 0) {
-        let sealed = vec![SealedChange::Destroy { request: id(n) }];
+        let empty =
+            |name: &str| SealedChange::Field { request: id(n), field: name.to_owned(), sealed: Vec::new() };
+        let sealed = if n % 6 == 1 {
+            // Field by field, as a package goes while its request stays.
+            let key = SealedChange::Key { request: id(n), epoch: 1, wrapped: b"another".to_vec() };
+            vec![empty("subject"), empty("reason/1"), empty("package/0"), key]
+        } else {
+            vec![SealedChange::Destroy { request: id(n) }]
+        };
         commit(&store, Change { sealed, ..Change::default() }).await.unwrap();
     }
     // The writer empties the write-ahead log after the answer, once nobody waits.

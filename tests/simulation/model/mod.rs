@@ -138,6 +138,8 @@ pub(crate) struct Model {
     pub(crate) checkpoints: BTreeSet<u64>,
     /// Requests of which our own copies are destroyed.
     forgotten: BTreeSet<RequestId>,
+    /// Requests whose package was destroyed by itself.
+    unpacked: BTreeSet<RequestId>,
     /// Entries read.
     pub(crate) size: u64,
     latest: i64,
@@ -174,6 +176,7 @@ impl Model {
             last_step: BTreeMap::new(),
             checkpoints: BTreeSet::new(),
             forgotten: BTreeSet::new(),
+            unpacked: BTreeSet::new(),
             size: 0,
             latest: 0,
             seen: BTreeMap::new(),
@@ -199,6 +202,9 @@ impl Model {
         self.size += 1;
         let read = if value["copies"] == "destroyed" {
             self.copies_destroyed(&value).map_err(|Broken(why)| Broken(format!("{why}: {text}")))?;
+            Read::Other
+        } else if value["package"].is_string() {
+            self.package(&value).map_err(|Broken(why)| Broken(format!("{why}: {text}")))?;
             Read::Other
         } else if let Some(id) = value["request"].as_str() {
             let id: RequestId = id.parse().map_err(|_| Broken(format!("no id: {text}")))?;
@@ -246,6 +252,19 @@ impl Model {
             matches!(request.status, Status::Waiting | Status::Released | Status::Running | Status::Stuck);
         rule!(!open, "copies about a request that is {:?} are destroyed", request.status);
         rule!(self.forgotten.insert(id), "they were destroyed before");
+        Ok(())
+    }
+
+    /// INVARIANT 11: a package is of a request that is complete, and ends once; nobody fetches it afterwards.
+    fn package(&mut self, entry: &Value) -> Result<(), Broken> {
+        let id = entry["request"].as_str().and_then(|id| id.parse().ok());
+        let id: RequestId = id.ok_or_else(|| Broken("no id".to_owned()))?;
+        let request = self.requests.get(&id).ok_or_else(|| Broken("nobody asked for that".to_owned()))?;
+        rule!(request.status == Status::Completed, "a package of a request that is {:?}", request.status);
+        rule!(!self.unpacked.contains(&id), "it was destroyed before");
+        if entry["package"] == "destroyed" {
+            self.unpacked.insert(id);
+        }
         Ok(())
     }
 

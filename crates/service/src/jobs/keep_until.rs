@@ -148,6 +148,17 @@ impl Service {
     /// `request/term`: submits what removes the rows, and looks until that has come to its end. One that ended otherwise,
     /// as by a hold that outlasted it, is submitted again.
     pub(crate) async fn keep_until(&self, key: &str) -> Result<Worked, JobError> {
+        match self.keep_until_once(key).await {
+            // It must not be lost: somebody who mends the settings in a year finds it still waiting.
+            Err(JobError::GiveUp(refusal)) => {
+                tracing::error!(%refusal, "rows that need not stay any longer are not removed; it is tried again");
+                Ok(Worked::Later(AGAIN_MS))
+            }
+            worked => worked,
+        }
+    }
+
+    async fn keep_until_once(&self, key: &str) -> Result<Worked, JobError> {
         let damaged = || Refusal::Damaged("a job names no erasure".to_owned());
         let (erasure, term) = key.split_once('/').ok_or_else(damaged)?;
         let term: i64 = term.parse().map_err(|_| damaged())?;

@@ -27,6 +27,9 @@ pub(super) async fn keys_and_fields_are_replaced_in_place(trial: &dyn Trial) {
     assert_eq!(store.sealed(id(1), "subject").await.unwrap(), Some(b"two".to_vec()));
     assert_eq!(store.sealed(id(1), "reason/3").await.unwrap(), Some(b"why".to_vec()));
     assert_eq!(store.sealed(id(1), "package/0").await.unwrap(), None);
+    commit(&*store, sealed(vec![field(1, "reason/3", "")])).await.unwrap();
+    assert_eq!(store.sealed(id(1), "reason/3").await.unwrap(), Some(Vec::new()));
+    assert_eq!(store.sealed(id(1), "subject").await.unwrap(), Some(b"two".to_vec()));
 }
 
 pub(super) async fn what_is_destroyed_is_gone_and_the_rest_stays(trial: &dyn Trial) {
