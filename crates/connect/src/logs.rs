@@ -4,9 +4,9 @@
 //! There is no transaction here. What keeps a step from being done twice is that it is done by content, and that a
 //! journal tells afterwards what was done (`docs/decisions/021-sources-without-transactions.md`).
 //!
-//! - [`rules`]: what the data map says. [`line`]: what becomes of a line. [`seek`], [`json`], [`age`]: what is in it.
-//! - [`directory`]: which files there are, and which may be touched. [`text`]: their lines.
-//! - [`survey`], [`erase`], [`export`]: going through them. [`swap`], [`journal`]: replacing them, and saying so.
+//! - `rules`: what the data map says. `line`: what becomes of a line. `seek`, `json`, `age`: what is in it.
+//! - `directory`: which files there are, and which may be touched. `text`: their lines.
+//! - `survey`, `erase`, `export`: going through them. `swap`, `journal`: replacing them, and saying so.
 
 mod age;
 mod directory;

@@ -1,8 +1,8 @@
 //! Files by prefix as a source: a folder of this machine, or a bucket of an object store, through one interface. A
 //! subject's files stand below a path with the subject's value in it. It must not know any other source.
 //!
-//! - [`rules`]: what the data map says, and where somebody's files are. [`receipts`]: what was done, kept beside them.
-//! - [`survey`], [`erase`], [`export`]: going through them.
+//! - `rules`: what the data map says, and where somebody's files are. `receipts`: what was done, kept beside them.
+//! - `survey`, `erase`, `export`: going through them.
 
 mod erase;
 mod export;
