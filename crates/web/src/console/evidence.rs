@@ -55,7 +55,7 @@ pub(super) fn checker(_desk: &Desk, vkey: &str, what: &str, address: &str) -> Ma
             }
             button type="button" data-check disabled { "Check" }
             noscript { p { "This needs a script. Without one: " code { "countersign ledger verify" } "." } }
-            ul.checks role="status" aria-live="polite" data-checks {}
+            div role="status" aria-live="polite" { ul.checks data-checks {} }
         }
     }
 }
