@@ -54,7 +54,8 @@ impl NoConnection {
 
     /// Whether a server that answered broke off in the middle.
     pub(super) fn was_cut(&self) -> bool {
-        matches!(self, Self::Driver(error) if error.code() == Some(&SqlState::ADMIN_SHUTDOWN))
+        // Its last words may be lost: then only the end of the connection is seen.
+        matches!(self, Self::Driver(error) if error.is_closed() || error.code() == Some(&SqlState::ADMIN_SHUTDOWN))
     }
 
     /// Whether trying again will not mend it.

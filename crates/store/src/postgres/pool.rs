@@ -16,6 +16,10 @@ use crate::fault::Fault;
 /// The first pause after a connection could not be made, and the longest.
 const PAUSE: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(1)];
 
+/// A server that was there and broke off is no outage yet: somebody may have ended this one connection. So often it is
+/// asked for another.
+const AFTER_CUT: u32 = 2;
+
 /// A number of connections at most, made when they are needed.
 #[derive(Clone)]
 pub(super) struct Pool(Arc<Inner>);
@@ -73,8 +77,10 @@ impl Pool {
         }
         let attempt = self.0.attempt()?;
         let mut made = connector.connect(&For::State).await;
-        // A server that was there and broke off is no outage yet: somebody may have ended this one connection.
-        if made.as_ref().err().is_some_and(NoConnection::was_cut) && !attempt.in_outage() {
+        for _ in 0..AFTER_CUT {
+            if attempt.in_outage() || !made.as_ref().err().is_some_and(NoConnection::was_cut) {
+                break;
+            }
             made = connector.connect(&For::State).await;
         }
         match made {
