@@ -14,6 +14,10 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+/// What one thread took another gives back: requests are made where the call arrives, and dropped where they were written.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     // Chosen before anything speaks TLS; a second choice is none.
     let _ = rustls::crypto::ring::default_provider().install_default();

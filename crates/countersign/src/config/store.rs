@@ -104,7 +104,7 @@ fn embedded(
 fn shared(section: &mut Section<'_>, folder: Folder<'_>) -> Option<Store> {
     let url = postgres_url(section, folder);
     let data = section.text("data").map_or_else(|| "data".to_owned(), |data| data.value);
-    let pool = section.number("pool", 2..=1_000).unwrap_or(16);
+    let pool = section.number("pool", 2..=1_000).unwrap_or(8);
     let statement_timeout_ms = section.number("statement_timeout_ms", 100..=600_000).unwrap_or(15_000);
     let words =
         [("require", StoreTls::Require), ("prefer", StoreTls::Prefer), ("disable", StoreTls::Disable)];
@@ -118,7 +118,7 @@ fn shared(section: &mut Section<'_>, folder: Folder<'_>) -> Option<Store> {
     Some(Store::Shared(Box::new(Shared {
         url: url?,
         data: folder.join(&data),
-        pool: usize::try_from(pool).unwrap_or(16),
+        pool: usize::try_from(pool).unwrap_or(8),
         statement_timeout_ms,
         tls,
         authority: authority.map(|authority| folder.join(&authority.value)),

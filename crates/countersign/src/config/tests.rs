@@ -41,7 +41,7 @@ fn a_store_in_a_database_is_its_address_and_what_suits_most() {
         Store::Shared(Box::new(Shared {
             url: Secret::File("/etc/countersign/store.url".into()),
             data: "/etc/countersign/data".into(),
-            pool: 16,
+            pool: 8,
             statement_timeout_ms: 15_000,
             tls: None,
             authority: None,

@@ -48,7 +48,7 @@ impl PostgresOptions {
         Self {
             url: url.into(),
             node: "countersign".to_owned(),
-            connections: 16,
+            connections: 8,
             tls: None,
             authority_pem: None,
             connect_timeout_ms: 5_000,
