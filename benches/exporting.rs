@@ -22,8 +22,6 @@ use crate::large;
 use crate::line::{Limit, Line};
 
 const ROUNDS: u32 = 7;
-/// The part that is measured only when it is named.
-pub(crate) const BY_HAND_ONLY: &str = "exporting-large";
 /// What a person who knows the tables copies; `:c` is the customer.
 const BY_HAND: [&str; 11] = [
     "customer where id = :c",

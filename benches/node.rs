@@ -43,7 +43,17 @@ pub(crate) struct Node {
 impl Node {
     /// Begins an installation in `folder`, with the sample's policies and one source, and serves it.
     pub(crate) fn begin(folder: &Path) -> Self {
-        install(folder, CONFIGURATION);
+        Self::begin_with(folder, DESK)
+    }
+
+    /// The same, with another policy for the desk.
+    pub(crate) fn begin_with(folder: &Path, desk: &str) -> Self {
+        install(folder, CONFIGURATION, desk);
+        Self::again(folder)
+    }
+
+    /// Serves an installation that was begun before.
+    pub(crate) fn again(folder: &Path) -> Self {
         Self::serve(folder, FIRST)
     }
 
@@ -51,7 +61,7 @@ impl Node {
     pub(crate) fn begin_two(folder: &Path, url: &str) -> [Self; 2] {
         let over = |data: &str| format!("{CONFIGURATION}[store]\nurl = \"{url}\"\ndata = \"{data}\"\n");
         write(folder, SECOND, &over("data of the second"));
-        install(folder, &over("data"));
+        install(folder, &over("data"), DESK);
         [FIRST, SECOND].map(|configuration| Self::serve(folder, configuration))
     }
 
@@ -108,12 +118,12 @@ pub(crate) fn memory(folder: &Path) -> Line {
 }
 
 /// An installation with the sample's policies and one source.
-fn install(folder: &Path, configuration: &str) {
+fn install(folder: &Path, configuration: &str, desk: &str) {
     write(folder, FIRST, configuration);
     write(folder, "people.toml", PEOPLE);
     write(folder, "settings/settings.toml", SETTINGS);
     write(folder, "settings/maps/large.toml", &large::map_text());
-    write(folder, "settings/policies/desk.cedar", DESK);
+    write(folder, "settings/policies/desk.cedar", desk);
     for name in ["access", "erase", "export", "purge"] {
         let path = format!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../policies/{}.cedar"), name);
         if let Ok(text) = fs::read_to_string(path) {

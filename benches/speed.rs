@@ -10,8 +10,10 @@ mod access;
 mod bare;
 mod by_hand;
 mod client;
+mod day;
 mod erasing;
 mod exporting;
+mod feeds;
 mod large;
 mod ledger;
 mod line;
@@ -21,6 +23,7 @@ mod stored;
 mod submits;
 mod two_nodes;
 mod verdict;
+mod waiting;
 
 use std::path::{Path, PathBuf};
 
@@ -29,7 +32,7 @@ use line::Line;
 /// A part: the word that selects it, and what measures it.
 type Part = (&'static str, fn(&Path) -> Vec<Line>);
 
-const PARTS: [Part; 9] = [
+const PARTS: [Part; 10] = [
     ("verdict", |_| vec![verdict::measure()]),
     ("ledger", |folder| vec![ledger::measure(folder)]),
     ("submits", submits::measure),
@@ -37,45 +40,45 @@ const PARTS: [Part; 9] = [
     ("exporting", exporting::measure),
     ("memory", |folder| vec![node::memory(folder)]),
     ("access", |folder| vec![access::measure(folder)]),
+    ("feeds", feeds::measure),
     ("nodes", two_nodes::measure),
     ("queue", queue::measure),
 ];
 
-/// Takes hours and tens of gigabytes, so only when it is named: `cargo bench -- stored`, or with fewer requests, of which
-/// the second number waits: `cargo bench -- stored 100000 10000`.
-const BY_HAND: &str = "stored";
+/// A part that takes long or much room, so only when it is named; the numbers after its name say how much of it.
+type Large = (&'static str, fn(&Path, &[u64]) -> Vec<Line>);
+
+const BY_HAND: [Large; 4] = [
+    // Tens of gigabytes. Stored, and how many of these wait: `cargo bench -- stored 100000 10000`.
+    ("stored", |folder, numbers| {
+        let stored = first(numbers, 10_000_000);
+        let waiting = numbers.get(1).copied().unwrap_or(stored / 10);
+        stored::measure(folder, stored as i64, waiting as i64)
+    }),
+    ("waiting", |folder, numbers| waiting::measure(folder, first(numbers, 1_000_000) as i64)),
+    ("day", |folder, numbers| day::measure(folder, first(numbers, 100_000))),
+    ("exporting-large", |folder, numbers| exporting::measure_large(folder, first(numbers, 5_000_000))),
+];
 
 fn main() {
     // Cargo adds `--bench`.
     let wanted: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    let numbers: Vec<u64> = wanted.iter().filter_map(|word| word.parse().ok()).collect();
+    let is_wanted = |name: &str| wanted.iter().any(|word| word == name);
     let mut lines = Vec::new();
+    let mut tell = |measured: Vec<Line>| {
+        measured.iter().for_each(Line::print);
+        lines.extend(measured);
+    };
     line::head();
     for (name, measure) in PARTS {
-        if !wanted.is_empty() && !wanted.iter().any(|word| word == name) {
-            continue;
-        }
-        let folder = Folder::new(name);
-        for line in measure(&folder.0) {
-            line.print();
-            lines.push(line);
+        if wanted.is_empty() || is_wanted(name) {
+            tell(measure(&Folder::new(name).0));
         }
     }
-    if wanted.iter().any(|word| word == BY_HAND) {
-        let mut numbers = wanted.iter().filter_map(|word| word.parse().ok());
-        let stored = numbers.next().unwrap_or(10_000_000);
-        let waiting = numbers.next().unwrap_or(stored / 10);
-        let folder = Folder::new(BY_HAND);
-        for line in stored::measure(&folder.0, stored, waiting) {
-            line.print();
-            lines.push(line);
-        }
-    }
-    if wanted.iter().any(|word| word == exporting::BY_HAND_ONLY) {
-        let rows = wanted.iter().find_map(|word| word.parse().ok()).unwrap_or(5_000_000);
-        let folder = Folder::new(exporting::BY_HAND_ONLY);
-        for line in exporting::measure_large(&folder.0, rows) {
-            line.print();
-            lines.push(line);
+    for (name, measure) in BY_HAND {
+        if is_wanted(name) {
+            tell(measure(&Folder::new(name).0, &numbers));
         }
     }
     line::foot(&lines);
@@ -98,4 +101,8 @@ impl Drop for Folder {
         // What stays behind is only disk space.
         let _ = std::fs::remove_dir_all(&self.0);
     }
+}
+
+fn first(numbers: &[u64], usual: u64) -> u64 {
+    numbers.first().copied().unwrap_or(usual)
 }

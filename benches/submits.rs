@@ -19,7 +19,7 @@ const PEER: f64 = 31.0;
 
 pub(crate) fn measure(folder: &Path) -> Vec<Line> {
     let node = Node::begin(folder);
-    let all = CLIENTS * EACH;
+    let all = ALL;
     submits(&node); // what is new at the first call is not measured
     let mut bare = Loop::like_last_request(&node.store(), &folder.join("bare.db"));
     bare.run(all, CLIENTS);
@@ -58,8 +58,11 @@ pub(crate) fn measure(folder: &Path) -> Vec<Line> {
     ]
 }
 
+/// Submits of one round.
+pub(crate) const ALL: usize = CLIENTS * EACH;
+
 /// One round: every client submits, one after the other, and waits for each answer.
-fn submits(node: &Node) {
+pub(crate) fn submits(node: &Node) {
     static SUBJECTS: AtomicU64 = AtomicU64::new(0);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
     let token = node.token("portal");

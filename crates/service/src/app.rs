@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 
 use countersign_core::id::{PersonId, RequestId};
@@ -65,6 +66,7 @@ pub struct Service {
     pub(crate) verdicts: Histogram,
     pub(crate) signing: tokio::sync::Mutex<()>,
     pub(crate) ends: Ends,
+    acts: AtomicU64,
     pub(crate) known: Known,
     pub(crate) lease_ms: i64,
     pub(crate) ledger_before: Vec<VerifierKey>,
@@ -90,6 +92,7 @@ impl Service {
             verdicts: Histogram::default(),
             signing: tokio::sync::Mutex::default(),
             ends: Ends::default(),
+            acts: AtomicU64::new(0),
             known: Known::default(),
             lease_ms: LEASE_MS,
             ledger_before: Vec::new(),
@@ -154,6 +157,7 @@ impl Service {
         needs: Needs,
         mut decide: impl FnMut(&Loaded) -> Result<(Change, T), Refusal> + Send + 'static,
     ) -> Result<(Committed, T), Refusal> {
+        self.acts.fetch_add(1, Ordering::Relaxed);
         let told = Arc::new(Mutex::new(None));
         let tell = Arc::clone(&told);
         let active = self.active.read().ok().and_then(|active| active.clone());
@@ -175,6 +179,11 @@ impl Service {
             .await?;
         let answer = told.lock().ok().and_then(|mut told| told.take());
         answer.map(|answer| (committed, answer)).ok_or(Refusal::Unavailable)
+    }
+
+    /// How many transactions this node began.
+    pub(crate) fn acts(&self) -> u64 {
+        self.acts.load(Ordering::Relaxed)
     }
 
     /// A new id for a request: sortable by time (UUID version 7).

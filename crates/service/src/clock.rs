@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::Service;
 use crate::caller::{Act, Caller};
-use crate::jobs::wish;
+use crate::jobs::{rejudge, wish};
 use crate::ports::store::{Change, Find, Loaded, Needs, RecordChange, Store};
 use crate::record;
 use crate::refusal::Refusal;
@@ -266,7 +266,7 @@ impl Service {
                     record::put(KIND, MARK, &next, Vec::new(), None)?,
                 ],
                 entries: vec![record::bytes(&entry)?],
-                jobs: vec![wish("rejudge", "all".to_owned(), loaded.now)],
+                jobs: vec![wish("rejudge", rejudge::ALL.to_owned(), loaded.now)],
                 ..Change::default()
             };
             Ok((change, ()))

@@ -13,8 +13,8 @@ use serde::Serialize;
 use crate::app::Service;
 use crate::caller::{Act, Caller};
 use crate::console::versions;
-use crate::jobs::schedule;
 use crate::jobs::wish;
+use crate::jobs::{rejudge, schedule};
 use crate::pause::{self, Pause};
 use crate::ports::store::{Change, Find, Needs, NewSettings, Status};
 use crate::record::{self, History};
@@ -245,7 +245,7 @@ pub(crate) fn enter(
         records,
         entries: vec![record::bytes(&entry)?],
         settings: Some(NewSettings { version: settings.version, body: bundle.to_bytes() }),
-        jobs: vec![wish("rejudge", "all".to_owned(), loaded.now)],
+        jobs: vec![wish("rejudge", rejudge::ALL.to_owned(), loaded.now)],
         ..Change::default()
     })
 }

@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::Service;
 use crate::caller::{Act, Caller};
+use crate::jobs::{rejudge, wish};
 use crate::keys::mac;
 use crate::ports::source::Identity;
-use crate::ports::store::{Change, Find, IndexTerm, JobChange, Needs, NewJob, Query, Status};
+use crate::ports::store::{Change, Find, IndexTerm, Needs, Query, Status};
 use crate::record;
 use crate::refusal::Refusal;
 use crate::requests::ask;
@@ -142,12 +143,7 @@ impl Service {
                 // Without terms nothing finds it any more; the record stays for whoever reads the ledger.
                 records: vec![record::put(KIND, id.clone(), &lifted, Vec::new(), Some(standing.version))?],
                 entries: vec![record::bytes(&entry)?],
-                jobs: vec![JobChange::Wish(NewJob {
-                    kind: "rejudge".to_owned(),
-                    key: "all".to_owned(),
-                    body: Vec::new(),
-                    run_at: loaded.now,
-                })],
+                jobs: vec![wish("rejudge", rejudge::ALL.to_owned(), loaded.now)],
                 ..Change::default()
             };
             Ok((change, ()))

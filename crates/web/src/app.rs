@@ -47,7 +47,7 @@ impl Default for WebOptions {
             pause: Duration::ZERO,
             drain: Duration::from_secs(10),
             connections: 4096,
-            feeds: 256,
+            feeds: 1024,
             heartbeat: Duration::from_secs(15),
             portal: None,
             sign_in: SignIn::default(),

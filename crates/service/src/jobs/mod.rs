@@ -10,6 +10,7 @@ mod halt;
 mod hand_over;
 pub(crate) mod keep_until;
 mod mail;
+pub(crate) mod rejudge;
 mod run;
 pub(crate) mod schedule;
 pub(crate) mod unpack;

@@ -1,7 +1,6 @@
-//! Waking what waits: who shares a subject with something that ended, the oldest that fit into a free place,
-//! everything after a change of policy.
+//! Waking what waits: who shares a subject with something that ended, and the oldest that fit into a free place.
 
-use countersign_core::id::{PersonId, RequestId};
+use countersign_core::id::RequestId;
 use countersign_core::time::Timestamp;
 
 use crate::app::Service;
@@ -64,27 +63,6 @@ impl Service {
         }
     }
 
-    /// After a change of policy or a lifted hold: everything that is open.
-    pub(crate) async fn rejudge_all(&self) -> Result<Worked, JobError> {
-        let mut after = None;
-        loop {
-            let query =
-                Query { statuses: OPEN.to_vec(), oldest_first: true, after, limit: PAGE, ..Query::default() };
-            let rows = self.store.list(query).await.map_err(Refusal::from)?;
-            let Some(last) = rows.last() else { return Ok(Worked::Done) };
-            after = Some((last.submitted_at, last.id));
-            self.wish_advance(rows.iter().map(|row| row.id).collect()).await?;
-        }
-    }
-
-    /// After a person's seats changed: everything open that they voted on.
-    pub(crate) async fn rejudge_voted(&self, key: &str) -> Result<Worked, JobError> {
-        let voter: PersonId = key.parse().map_err(|_| Refusal::Damaged("a job names nobody".to_owned()))?;
-        let rows = self.open_under(vec![record::term("voter", voter.as_bytes())]).await?;
-        self.wish_advance(rows.into_iter().map(|row| row.id).collect()).await?;
-        Ok(Worked::Done)
-    }
-
     /// Wishes that each of these is judged soon.
     pub(crate) async fn wish_advance(&self, ids: Vec<RequestId>) -> Result<(), Refusal> {
         if ids.is_empty() {
@@ -106,7 +84,7 @@ impl Service {
         }
     }
 
-    async fn open_under(&self, terms: Vec<IndexTerm>) -> Result<Vec<Row>, Refusal> {
+    pub(crate) async fn open_under(&self, terms: Vec<IndexTerm>) -> Result<Vec<Row>, Refusal> {
         let mut all = Vec::new();
         let mut after = None;
         loop {

@@ -120,7 +120,7 @@ impl Service {
             "run" => self.run(request(&job.key)?, job.attempts).await,
             "wake" => self.wake_beside(request(&job.key)?).await,
             "capacity" => self.wake_for_room(&job.key).await,
-            "rejudge" => self.rejudge_all().await,
+            "rejudge" => self.rejudge_all(&job.key).await,
             "voter" => self.rejudge_voted(&job.key).await,
             "call" => self.call(&job.key).await,
             "glass" => self.glass(&job.key).await,

@@ -85,6 +85,22 @@ async fn changed_policy_judges_what_waits_again() {
 }
 
 #[tokio::test]
+async fn changed_policy_judges_all_that_waits_however_much_it_is() {
+    let house = House::new().await;
+    let mut ids = Vec::new();
+    // More than one page of the judging.
+    for n in 0..60 {
+        let email = format!("person.{n}@example.test");
+        house.shop.add(&format!("c{n}"), &[("email", &email)], &[("orders", 1)]);
+        ids.push(house.ask_attested("erase", &[("email", &email)]).await);
+    }
+    house.apply(|bundle| replace(bundle, "policies/erase.cedar", "privacy >= 1", "privacy >= 0")).await;
+    for id in ids {
+        assert_eq!(house.status(id).await, Status::Completed);
+    }
+}
+
+#[tokio::test]
 async fn settings_enter_by_version_whole_and_after_a_try() {
     let house = House::new().await;
     let admin = house.caller("admin").await;
