@@ -58,7 +58,8 @@ impl Mistakes {
             return if mistake.advice.is_empty() { Ok(()) } else { write!(f, "; {}", mistake.advice) };
         }
         let before = width(&line[..(at - start).min(line.len())]);
-        let last = floor(&self.text, mistake.span.end.clamp(at, start + line.len()));
+        // A mistake may stand where a line ends, at the carriage return that is not shown.
+        let last = floor(&self.text, mistake.span.end.clamp(at, at.max(start + line.len())));
         let (shown, open) = masked(line);
         // Within a masked value nothing can be pointed at but its beginning.
         let pointed = match open {
