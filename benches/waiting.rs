@@ -19,7 +19,7 @@ use crate::two_nodes::median;
 /// Erasures that wait for a vote, each of another customer.
 const ASKED: i64 = 300;
 /// Customers whose access waits for room, before all copies.
-const TURNS: i64 = 300;
+const TURNS: i64 = 100;
 /// Copies made in one transaction.
 const AT_ONCE: i64 = 50_000;
 const CALLS: usize = 1_000;
@@ -153,16 +153,16 @@ fn fill(store: &Path, asked: &str, copies: i64) {
     db.execute_batch("pragma wal_checkpoint(truncate)").unwrap();
 }
 
-/// `?1` is what is copied.
+/// `?1` is what is copied. Copies come ten minutes after it: whoever was submitted has its turn first.
 const COPIES: [&str; 5] = [
-    "insert into request select id_of(n), version, status, action, channel, submitted_at + n, due_at, expires_at,
-        started_at, changed_at + n from request, SERIES where id = ?1",
-    "insert into event select id_of(n), seq, at + n, kind, form, 1000000000000 + n * 16 + seq, body
+    "insert into request select id_of(n), version, status, action, channel, submitted_at + 600000 + n, due_at, expires_at,
+        started_at, changed_at + 600000 + n from request, SERIES where id = ?1",
+    "insert into event select id_of(n), seq, at + 600000 + n, kind, form, 1000000000000 + n * 16 + seq, body
         from event, SERIES where request = ?1",
     "insert into log_entry select 1000000000000 + n * 16 + e.seq, l.body
         from event e join log_entry l on l.seq = e.leaf, SERIES where e.request = ?1",
     "insert into request_term select name,
-        case when name in ('root', 'identity', 'stated') then randomblob(32) else value end, submitted_at + n, id_of(n)
+        case when name in ('root', 'identity', 'stated') then randomblob(32) else value end, submitted_at + 600000 + n, id_of(n)
         from request_term, SERIES where request = ?1",
     "insert into record select kind, name_of(id_of(n)), version, expires_at, body
         from record, SERIES where id = name_of(?1)",

@@ -25,13 +25,8 @@ impl Service {
             beside.extend(rows.into_iter().map(|row| row.id).filter(|other| *other != id));
         }
         self.wish_advance(beside).await?;
-        let action = record.row.action;
-        self.act(Needs::default(), move |loaded| {
-            let jobs = vec![wish("capacity", action.clone(), loaded.now)];
-            Ok((Change { jobs, ..Change::default() }, ()))
-        })
-        .await?;
-        Ok(Worked::Done)
+        // At once, not by a wish of its own: the place stands empty meanwhile.
+        self.wake_for_room(&record.row.action).await
     }
 
     /// The oldest that fit, not all: stops at the first that still finds no room.
