@@ -38,7 +38,7 @@ pub mod words;
 pub use answer::{Begun as AnswerBegun, Ticket};
 pub use app::{Parts, Service};
 pub use bootstrap::{Begun, First};
-pub use clock::{ClockView, Doubt, Steady, clock_of};
+pub use clock::{CLOCK_BACK_MAX_MS, ClockView, Doubt, Steady, clock_of};
 pub use fetch::{Fetch, Package};
 pub use govern::{Applied, GaugeView, Ready};
 pub use ledger::{Evidence, Proof};

@@ -50,7 +50,7 @@ impl Serve {
             self.since.hold_against(&service).await?;
             tokio::spawn(super::keys::destroy_when_due(Arc::clone(&service), config.keys.directory.clone()));
             let begun = Instant::now();
-            service.watch_clock(Arc::new(move || begun.elapsed()));
+            service.watch_clock(Arc::new(move || begun.elapsed()), config.work.clock_back_ms);
             let json = context.output.json;
             until_stopped(service, listener, &config, || {
                 let url = format!("http://{address}");

@@ -63,6 +63,7 @@ impl Service {
             }
         }
         while running.join_next().await.is_some() {}
+        self.mark_the_end().await;
         ended.send_replace(true);
         while loops.join_next().await.is_some() {}
     }

@@ -62,7 +62,9 @@ impl Service {
     async fn advance_once(&self, id: RequestId) -> Result<Judged, Refusal> {
         let settings = self.settings().await?;
         let needs = Needs { request: Some(id), records: vec![survey::need(id)], ..Needs::default() };
+        let asked_ms = self.steady_ms();
         let loaded = self.store.load(needs).await?;
+        let latest = self.look_at_clock(asked_ms, loaded.now).await?;
         if loaded.settings_version != settings.version {
             self.reload().await?;
             return Err(Refusal::Again);
@@ -71,7 +73,7 @@ impl Service {
         let dossier = match history.state() {
             State::Waiting(dossier) => dossier,
             State::Released(released) => {
-                return self.judge(&history, settings, released.dossier(), loaded.now).await;
+                return self.judge(&history, settings, released.dossier(), loaded.now, latest).await;
             }
             State::Running(_) | State::Stuck(_) | State::Ended(..) => return Ok(Judged::Past),
         };
@@ -85,7 +87,7 @@ impl Service {
         if dossier.unresolved().is_some() {
             return Ok(Judged::Held);
         }
-        let judged = self.judge(&history, Arc::clone(&settings), dossier, loaded.now).await?;
+        let judged = self.judge(&history, Arc::clone(&settings), dossier, loaded.now, latest).await?;
         if judged == Judged::Unseen {
             self.survey(&settings, &history).await?;
         }
@@ -98,10 +100,10 @@ impl Service {
         settings: Arc<Settings>,
         dossier: &Dossier,
         now: Timestamp,
+        latest: Timestamp,
     ) -> Result<Judged, Refusal> {
         let id = dossier.id();
         let began = Instant::now();
-        let latest = self.look_at_clock(now).await?;
         let found = self.found_of(id).await?;
         let needs = judging_needs(&settings, dossier, now);
         let keys = self.keys.clone();
