@@ -3,6 +3,7 @@
 
 mod asked;
 mod backup;
+mod collector;
 mod doctor;
 mod elsewhere;
 mod glass;
@@ -15,3 +16,4 @@ mod pause;
 mod planted;
 mod schema;
 mod succession;
+mod traces;

@@ -11,6 +11,7 @@ use countersign_core::request::{Command, Dossier, State};
 use countersign_core::time::Timestamp;
 use countersign_core::verdict::{Decision, Missing, Path, Verdict};
 use countersign_policy::SurveyState;
+use tracing::Instrument;
 
 use crate::app::Service;
 use crate::clock;
@@ -19,12 +20,13 @@ use crate::jobs::wish;
 use crate::pause;
 use crate::person;
 use crate::ports::store::{Change, Find, Gauge, JobChange, Loaded, Needs};
-use crate::record::History;
+use crate::record::{History, status};
 use crate::refusal::Refusal;
 use crate::requests::facts::World;
 use crate::requests::field::{self, Found};
 use crate::requests::survey;
 use crate::settings::Settings;
+use crate::span;
 
 /// What a judgement came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,7 +110,8 @@ impl Service {
         let needs = judging_needs(&settings, dossier, now);
         let keys = self.keys.clone();
         let version = seen.version();
-        let (_, judged) = self
+        let span = span::judgement(id);
+        let (_, (judged, status)) = self
             .act(needs, move |loaded| {
                 // A clock that jumped since is looked at first.
                 if loaded.settings_version != settings.version || loaded.now > latest {
@@ -121,9 +124,12 @@ impl Service {
                 }
                 let found = current(loaded, found.as_ref())?;
                 let world = World::loaded(&keys, &settings, loaded, &history, found)?;
-                decide(&mut history, &world, &settings, loaded)
+                let (change, judged) = decide(&mut history, &world, &settings, loaded)?;
+                Ok((change, (judged, status(history.state()))))
             })
+            .instrument(span.clone())
             .await?;
+        span.record("status", status.name());
         self.verdicts.record(began.elapsed());
         Ok(judged)
     }
