@@ -44,6 +44,26 @@ fn store_of_0_1_0_opens_and_its_ledger_verifies() {
     node.stop();
 }
 
+#[test]
+fn store_of_a_newer_version_is_refused_and_left_as_it_is() {
+    let node = Node::begin(60);
+    let path = node.folder().join("data/countersign.db");
+    let store = rusqlite::Connection::open(&path).unwrap();
+    store
+        .execute("insert into schema_version (version, name, at) values (9999, 'a later one', 0)", [])
+        .unwrap();
+    let root = |store: &rusqlite::Connection| -> (i64, i64) {
+        let question = "select (select count(*) from log_entry), (select count(*) from event)";
+        store.query_row(question, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap()
+    };
+    let before = root(&store);
+    drop(store);
+    let (code, why) = node.refused(&[]);
+    assert_eq!(code, Some(1), "{why}");
+    assert!(why.contains("9999") && why.contains("start the version that made it"), "{why}");
+    assert_eq!(root(&rusqlite::Connection::open(&path).unwrap()), before);
+}
+
 /// Makes the store of this version, when it is asked to.
 #[test]
 fn keep_the_store_of_this_version() {

@@ -21,23 +21,22 @@ fn complained(node: &Node, arguments: &[&str]) -> String {
 #[test]
 fn keys_that_others_may_read_or_that_lie_with_the_data_are_not_served_with() {
     let node = Node::begin(60);
-    let serve = ["serve", "--listen", "127.0.0.1:0"];
     let key = node.folder().join("keys/wrapping-1.key");
     std::fs::set_permissions(&key, Permissions::from_mode(0o640)).unwrap();
-    let why = complained(&node, &serve);
+    let (_, why) = node.refused(&[]);
     assert!(why.contains("open to others") && why.contains("chmod 600"), "{why}");
     std::fs::set_permissions(&key, Permissions::from_mode(0o600)).unwrap();
 
     let keys = node.folder().join("keys");
     std::fs::set_permissions(&keys, Permissions::from_mode(0o770)).unwrap();
-    let why = complained(&node, &serve);
+    let (_, why) = node.refused(&[]);
     assert!(why.contains("others may write into"), "{why}");
     std::fs::set_permissions(&keys, Permissions::from_mode(0o700)).unwrap();
 
     // A name that leads into the data by a detour.
     std::fs::rename(&keys, node.folder().join("data/keys")).unwrap();
     symlink("data/keys", &keys).unwrap();
-    let why = complained(&node, &serve);
+    let (_, why) = node.refused(&[]);
     assert!(why.contains("lie in the store's folder"), "{why}");
 }
 

@@ -3,9 +3,12 @@
 
 mod asked;
 mod backup;
+mod collector;
 mod doctor;
 mod elsewhere;
+mod floods;
 mod glass;
+mod guard;
 mod kept_store;
 mod keys;
 mod kill;
@@ -15,3 +18,5 @@ mod pause;
 mod planted;
 mod schema;
 mod succession;
+mod tokens;
+mod traces;

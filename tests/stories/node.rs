@@ -139,6 +139,27 @@ impl Node {
         Command::new(BINARY).args(arguments).current_dir(self.folder.path()).output().unwrap()
     }
 
+    /// Starts the server, which must refuse to serve; answers with its exit code and with what it complained of.
+    pub(crate) fn refused(&self, arguments: &[&str]) -> (Option<i32>, String) {
+        let mut child = Command::new(BINARY)
+            .args(["serve", "--listen", "127.0.0.1:0"])
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // The output ends when the server does; one that serves would not end by itself.
+        let out = BufReader::new(child.stdout.take().unwrap());
+        if out.lines().map_while(Result::ok).any(|line| line.starts_with("listening on ")) {
+            child.kill().unwrap();
+            child.wait().unwrap();
+            panic!("it serves, with {arguments:?}");
+        }
+        let said = child.wait_with_output().unwrap();
+        (said.status.code(), String::from_utf8_lossy(&said.stderr).into_owned())
+    }
+
     /// Where the server listens.
     pub(crate) fn url(&self) -> &str {
         &self.server.as_ref().unwrap().1

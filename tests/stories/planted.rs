@@ -1,7 +1,7 @@
 //! Marked values through every path of a real server: none of them, and no plain hash of one, stands in database,
-//! write-ahead log, copy, log, metrics, error or ledger; and once `own_data_after` is over not even what was sealed.
+//! write-ahead log, copy, log, metrics, traces, error or ledger; and once `own_data_after` is over not even what was sealed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,7 @@ use rusqlite::{Connection, OpenFlags};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use crate::collector::Collector;
 use crate::node::Node;
 
 const EMAIL: &str = "marked.mallow@planted.test";
@@ -31,7 +32,7 @@ const MARKED: [&str; 9] = [
 /// How long our own copies live here.
 const TERM: &str = "8s";
 
-fn plant(node: &Node) {
+fn plant(node: &Node, collector: &Collector) {
     let shop = Connection::open(node.shop()).unwrap();
     let changed = shop
         .execute(
@@ -48,7 +49,7 @@ fn plant(node: &Node) {
     std::fs::write(settings, text.replace(line, &format!("own_data_after = \"{TERM}\""))).unwrap();
     let config = node.folder().join("countersign.toml");
     let text = std::fs::read_to_string(&config).unwrap();
-    std::fs::write(config, format!("{text}[log]\nfilter = \"debug\"\n")).unwrap();
+    std::fs::write(config, format!("{text}[log]\nfilter = \"debug\"\n{}", collector.section())).unwrap();
 }
 
 fn about(action: &str, requester: Option<&str>, subject: &[(&str, &str)]) -> Submission {
@@ -234,7 +235,8 @@ async fn get(node: &Node, path: &str) -> Vec<u8> {
 
 #[test]
 fn marked_values_stand_nowhere_in_the_open_and_after_their_term_nowhere_at_all() {
-    let mut node = Node::prepare(60, plant);
+    let collector = Collector::begin();
+    let mut node = Node::prepare(60, |node| plant(node, &collector));
     node.start();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let (ids, errors) = runtime.block_on(say_everything(&node));
@@ -275,4 +277,9 @@ fn marked_values_stand_nowhere_in_the_open_and_after_their_term_nowhere_at_all()
     look(&node, &["data", "after", "exported", "log"], &all, "after the term");
     node.stop();
     look(&node, &["data", "after", "exported", "log"], &all, "after the end");
+    // The last spans went when it stopped.
+    let traces = collector.bytes();
+    assert_eq!(find(&traces, &all).map(|at| String::from_utf8_lossy(&all[at])), None, "traces");
+    let names: BTreeSet<String> = collector.spans().into_iter().map(|span| span.name).collect();
+    assert!(names.contains("export shop") && names.contains("erase shop"), "{names:?}");
 }

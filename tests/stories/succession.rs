@@ -72,7 +72,7 @@ fn the_ledgers_key_is_succeeded_and_the_first_key_is_enough_to_verify_all_of_it(
     let newest = keys.join("ledger.key");
     let (current, old) = (std::fs::read(&newest).unwrap(), std::fs::read(&kept).unwrap());
     std::fs::write(&newest, &old).unwrap();
-    let why = complained(&node, &["serve", "--listen", "127.0.0.1:0"]);
+    let (_, why) = node.refused(&[]);
     assert!(why.contains("ledger"), "{why}");
     std::fs::write(&newest, &current).unwrap();
     forge(node.folder(), "newest", "old");
@@ -82,7 +82,7 @@ fn the_ledgers_key_is_succeeded_and_the_first_key_is_enough_to_verify_all_of_it(
     // A copy from before knows of no succession: it is not served with a key that it never heard of.
     std::fs::remove_dir_all(node.folder().join("data")).unwrap();
     node.run(&["restore", "before"]);
-    let why = complained(&node, &["serve", "--listen", "127.0.0.1:0"]);
+    let (_, why) = node.refused(&[]);
     assert!(why.contains("was succeeded"), "{why}");
 }
 

@@ -8,6 +8,7 @@ mod demo;
 mod exit;
 mod installation;
 mod output;
+mod traces;
 mod wiring;
 
 use std::process::ExitCode;

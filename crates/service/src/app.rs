@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, RwLock};
 use countersign_core::id::{PersonId, RequestId};
 use countersign_core::time::Timestamp;
 use countersign_ledger::{SigningKey, VerifierKey};
+use tracing::Instrument;
 
 use crate::clock::Watch;
 use crate::jobs::end::Ends;
@@ -24,6 +25,7 @@ use crate::refusal::Refusal;
 use crate::requests::first_look::FirstLooks;
 use crate::seal::DataKey;
 use crate::settings::{Bundle, Settings};
+use crate::span;
 
 /// How long a claimed job stays with its node without being renewed, if nobody says otherwise.
 const LEASE_MS: i64 = 30_000;
@@ -176,6 +178,7 @@ impl Service {
                     Ok(change)
                 }),
             )
+            .instrument(span::transaction())
             .await?;
         let answer = told.lock().ok().and_then(|mut told| told.take());
         answer.map(|answer| (committed, answer)).ok_or(Refusal::Unavailable)

@@ -25,12 +25,15 @@ const MARK: &str = "mark";
 const DOUBT: &str = "doubt";
 /// A jump forward by more than this is one.
 const FORWARD_MS: i64 = 10 * 60_000;
-/// Backward, what a time service corrects now and then is none.
-const BACKWARD_MS: i64 = 5_000;
-/// How long a node goes by one anchor: two clocks drift, by less than a second in this time.
-const ANCHOR_MS: i64 = 3_600_000;
+/// Backward, the most that may count as none: by so much do servers differ that a time service holds together, when one of
+/// them takes over from another. A node may be told to bear less, never more.
+pub const CLOCK_BACK_MAX_MS: i64 = 1_000;
+/// How long a node goes by one anchor: two clocks drift, by less than a fifth of a second in this time.
+const ANCHOR_MS: i64 = 600_000;
 /// How often the high-water mark moves.
 const MARK_MS: i64 = 60_000;
+/// How long a node that stops waits for the store to take the mark.
+const LAST_MARK: Duration = Duration::from_secs(5);
 
 /// How long this machine has been running, or anything else that rises with time and that nobody can set.
 pub type Steady = Arc<dyn Fn() -> Duration + Send + Sync>;
@@ -38,21 +41,37 @@ pub type Steady = Arc<dyn Fn() -> Duration + Send + Sync>;
 /// What a node compares the clock with.
 #[derive(Default)]
 pub(crate) struct Watch {
-    steady: OnceLock<Steady>,
+    steady: OnceLock<Watched>,
     anchor: Mutex<Option<Anchor>>,
+}
+
+struct Watched {
+    steady: Steady,
+    back_ms: i64,
+}
+
+/// What the store told, and when by the steady time: at some moment between asking and having the answer. An answer that
+/// takes long makes the clock neither slow nor fast.
+#[derive(Clone, Copy)]
+pub(crate) struct Reading {
+    told: Timestamp,
+    asked_ms: i64,
+    answered_ms: i64,
 }
 
 /// A moment at which the clock was believed.
 #[derive(Clone, Copy)]
 struct Anchor {
-    told: Timestamp,
-    steady_ms: i64,
+    reading: Reading,
     confirmed: u64,
 }
 
 impl Anchor {
-    fn expected(self, steady_ms: i64) -> Timestamp {
-        self.told.plus_ms(steady_ms.saturating_sub(self.steady_ms))
+    /// The earliest and the latest time that a sound clock tells in a reading.
+    fn expects(self, asked_ms: i64, answered_ms: i64) -> (Timestamp, Timestamp) {
+        let Reading { told, asked_ms: before, answered_ms: after } = self.reading;
+        let passed = |from: i64, to: i64| told.plus_ms(to.saturating_sub(from).max(0));
+        (passed(after, asked_ms), passed(before, answered_ms))
     }
 }
 
@@ -123,33 +142,46 @@ fn both() -> Needs {
 
 impl Service {
     /// Watches the clock from now on. Without this, as in a demo and in tests that move the clock, any time is believed.
-    pub fn watch_clock(&self, steady: Steady) {
+    /// A step back by more than `back_ms` is a jump, and any by more than [`CLOCK_BACK_MAX_MS`].
+    pub fn watch_clock(&self, steady: Steady, back_ms: i64) {
         // The first one stays.
-        let _ = self.watch.steady.set(steady);
+        let _ = self.watch.steady.set(Watched { steady, back_ms: back_ms.clamp(0, CLOCK_BACK_MAX_MS) });
     }
 
-    fn steady_ms(&self) -> Option<i64> {
-        let steady = self.watch.steady.get()?;
-        Some(i64::try_from(steady().as_millis()).unwrap_or(i64::MAX))
+    /// The steady time, as it is before the store is asked for its own.
+    pub(crate) fn steady_ms(&self) -> Option<i64> {
+        let watched = self.watch.steady.get()?;
+        Some(i64::try_from((watched.steady)().as_millis()).unwrap_or(i64::MAX))
     }
 
-    /// Holds what the store told against the steady time, and answers with the latest time that a transaction which
-    /// begins now may tell. A jump is written down before anything is judged by it.
-    pub(crate) async fn look_at_clock(&self, told: Timestamp) -> Result<Timestamp, Refusal> {
-        let Some(steady_ms) = self.steady_ms() else { return Ok(Timestamp::from_millis(i64::MAX)) };
+    /// Holds what the store told, having been asked at `asked_ms`, against the steady time, and answers with the latest
+    /// time that a transaction which begins now may tell. A jump is written down before anything is judged by it.
+    pub(crate) async fn look_at_clock(
+        &self,
+        asked_ms: Option<i64>,
+        told: Timestamp,
+    ) -> Result<Timestamp, Refusal> {
+        let (Some(answered_ms), Some(watched)) = (self.steady_ms(), self.watch.steady.get()) else {
+            return Ok(Timestamp::from_millis(i64::MAX));
+        };
+        let reading = Reading { told, asked_ms: asked_ms.unwrap_or(answered_ms), answered_ms };
         let anchor = self.watch.anchor.lock().ok().and_then(|anchor| *anchor);
         let next = match anchor {
-            Some(anchor) if is_sound(anchor.expected(steady_ms), told) => {
-                let young = steady_ms - anchor.steady_ms < ANCHOR_MS;
-                if young { anchor } else { Anchor { told, steady_ms, ..anchor } }
+            Some(anchor)
+                if is_sound(anchor.expects(reading.asked_ms, answered_ms), told, watched.back_ms) =>
+            {
+                let young = answered_ms - anchor.reading.asked_ms < ANCHOR_MS;
+                if young { anchor } else { Anchor { reading, ..anchor } }
             }
             // Believed, or in doubt for everybody: from here on the next jump counts.
-            anchor => Anchor { told, steady_ms, confirmed: self.settle_jump(anchor, steady_ms, told).await? },
+            anchor => {
+                Anchor { reading, confirmed: self.settle_jump(anchor, reading, watched.back_ms).await? }
+            }
         };
         if let Ok(mut standing) = self.watch.anchor.lock() {
             *standing = Some(next);
         }
-        Ok(next.expected(steady_ms).plus_ms(FORWARD_MS))
+        Ok(next.expects(reading.asked_ms, answered_ms).1.plus_ms(FORWARD_MS))
     }
 
     /// A time that this node cannot explain by itself: explained by the mark, or in doubt. Answers how often the clock
@@ -157,21 +189,25 @@ impl Service {
     async fn settle_jump(
         &self,
         anchor: Option<Anchor>,
-        steady_ms: i64,
-        told: Timestamp,
+        reading: Reading,
+        back_ms: i64,
     ) -> Result<u64, Refusal> {
+        let Reading { told, asked_ms, answered_ms } = reading;
         let (_, confirmed) = self
             .act(both(), move |loaded| {
                 let mut change = Change::default();
                 let Some(mark) = mark(loaded)? else { return Ok((change, 0)) };
                 // At the start the mark is all there is to go by. Later this node trusts itself, unless an operator
                 // confirmed the clock meanwhile.
-                let explained = is_sound(mark.at, told)
+                // Another node may have moved the mark since this one was told the time.
+                let explained = is_sound((mark.at, mark.at), told.max(loaded.now), back_ms)
                     && anchor.is_none_or(|anchor| anchor.confirmed != mark.confirmed);
                 if explained || doubt(loaded)?.is_some() {
                     return Ok((change, mark.confirmed));
                 }
-                let expected = anchor.map_or(mark.at, |anchor| anchor.expected(steady_ms));
+                let (earliest, latest) =
+                    anchor.map_or((mark.at, mark.at), |anchor| anchor.expects(asked_ms, answered_ms));
+                let expected = if told < earliest { earliest } else { latest };
                 let doubt = Doubt { stands_at: mark.at.min(told), expected, told };
                 let entry = Entry { v: 1, at: loaded.now, clock: "in_doubt", expected, told, by: None };
                 change.records.push(record::put(KIND, DOUBT, &doubt, Vec::new(), Some(0))?);
@@ -193,27 +229,47 @@ impl Service {
         if self.watch.steady.get().is_none() {
             return Ok(true);
         }
+        let asked_ms = self.steady_ms();
         let told = self.store.load(Needs::default()).await?.now;
-        self.look_at_clock(told).await?;
+        self.look_at_clock(asked_ms, told).await?;
         let loaded = self.store.load(both()).await?;
         if doubt(&loaded)?.is_some() {
             return Ok(false);
         }
         let standing = mark(&loaded)?;
         if standing.is_none_or(|mark| loaded.now.since_ms(mark.at) >= MARK_MS) {
-            self.act(both(), |loaded| {
-                let mut change = Change::default();
-                // Not by a time that was put in doubt meanwhile.
-                if doubt(loaded)?.is_none() {
-                    let confirmed = mark(loaded)?.map_or(0, |mark| mark.confirmed);
-                    let next = Mark { at: loaded.now, confirmed };
-                    change.records.push(record::put(KIND, MARK, &next, Vec::new(), None)?);
-                }
-                Ok((change, ()))
-            })
-            .await?;
+            self.move_mark().await?;
         }
         Ok(true)
+    }
+
+    async fn move_mark(&self) -> Result<(), Refusal> {
+        self.act(both(), |loaded| {
+            let mut change = Change::default();
+            let standing = mark(loaded)?;
+            // Not by a time that was put in doubt meanwhile, and never back.
+            if doubt(loaded)?.is_none() && standing.is_none_or(|mark| mark.at < loaded.now) {
+                let confirmed = standing.map_or(0, |mark| mark.confirmed);
+                let next = Mark { at: loaded.now, confirmed };
+                change.records.push(record::put(KIND, MARK, &next, Vec::new(), None)?);
+            }
+            Ok((change, ()))
+        })
+        .await
+        .map(drop)
+    }
+
+    /// Moves the mark a last time, so that the next start knows how late it was when this node stopped.
+    pub(crate) async fn mark_the_end(&self) {
+        let kept = async {
+            let sound = self.watch.steady.get().is_some() && self.time_is_sound().await?;
+            if sound { self.move_mark().await } else { Ok(()) }
+        };
+        match tokio::time::timeout(LAST_MARK, kept).await {
+            Ok(Ok(())) => {}
+            Ok(Err(refusal)) => tracing::warn!(%refusal, "the time of the stop was not kept"),
+            Err(_) => tracing::warn!("the time of the stop was not kept: the store does not answer"),
+        }
     }
 
     /// What the clock tells, and whether it is believed.
@@ -285,7 +341,50 @@ pub async fn clock_of(store: &dyn Store) -> Result<ClockView, Refusal> {
     Ok(ClockView { now: loaded.now, mark: mark(&loaded)?.map(|mark| mark.at), doubt: doubt(&loaded)? })
 }
 
-fn is_sound(expected: Timestamp, told: Timestamp) -> bool {
-    let ahead = told.as_millis().saturating_sub(expected.as_millis());
-    (-BACKWARD_MS..=FORWARD_MS).contains(&ahead)
+fn is_sound((earliest, latest): (Timestamp, Timestamp), told: Timestamp, back_ms: i64) -> bool {
+    let behind = earliest.as_millis().saturating_sub(told.as_millis());
+    let ahead = told.as_millis().saturating_sub(latest.as_millis());
+    behind <= back_ms && ahead <= FORWARD_MS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ANCHOR: Anchor = Anchor {
+        reading: Reading { told: Timestamp::from_millis(1_000_000), asked_ms: 0, answered_ms: 20 },
+        confirmed: 0,
+    };
+
+    /// Whether a clock that is off by so much is believed, read between these moments of the steady time.
+    fn sound(off_ms: i64, asked_ms: i64, answered_ms: i64, back_ms: i64) -> bool {
+        let told = Timestamp::from_millis(1_000_000 + asked_ms + off_ms);
+        is_sound(ANCHOR.expects(asked_ms, answered_ms), told, back_ms)
+    }
+
+    #[test]
+    fn step_back_counts_from_the_first_millisecond_that_the_node_does_not_bear() {
+        for (off_ms, back_ms, is) in [
+            (-1_020, 1_000, true),
+            (-1_021, 1_000, false),
+            (-70, 50, true),
+            (-71, 50, false),
+            (-21, 0, false),
+        ] {
+            assert_eq!(sound(off_ms, 60_000, 60_000, back_ms), is, "{off_ms} ms, bearing {back_ms}");
+        }
+    }
+
+    #[test]
+    fn slow_answer_is_no_step() {
+        for took_ms in [10, 5_000, 60_000] {
+            // Told at the beginning, or at the end, of the time that the answer took.
+            assert!(sound(0, 60_000, 60_000 + took_ms, 0));
+            assert!(sound(took_ms, 60_000, 60_000 + took_ms, 0));
+        }
+        assert!(
+            !sound(-2_000, 60_000, 65_000, 1_000),
+            "what it told before it was asked cannot be explained"
+        );
+    }
 }

@@ -6,10 +6,14 @@ use std::time::Instant;
 use axum::extract::{MatchedPath, Request};
 use axum::middleware::Next;
 use axum::response::Response;
+use countersign_core::id::RequestId;
+use countersign_service::SPANS;
 use http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
-use http::{HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue, Method};
+use tracing::field::{Empty, display};
+use tracing::{Instrument, Span, info_span};
 
 const ALWAYS: [(HeaderName, &str); 5] = [
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -19,13 +23,41 @@ const ALWAYS: [(HeaderName, &str); 5] = [
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];
 
+/// The name of W3C's trace context.
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
+/// The span of a call: of the route rather than the path, and of the request that it is about, if it is about one.
+fn call(request: &Request, route: Option<&str>) -> Span {
+    let route = route.unwrap_or("-");
+    let about = about(route, request.uri().path()).map(display);
+    let called = request.headers().get(TRACEPARENT).and_then(|value| value.to_str().ok());
+    let method = method(request.method());
+    info_span!(target: SPANS, "call", method, route, request = about, traceparent = called, code = Empty)
+}
+
+/// A method of the standard; anybody may make up others.
+fn method(method: &Method) -> &str {
+    let usual = [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::HEAD];
+    if usual.contains(method) { method.as_str() } else { "_OTHER" }
+}
+
+/// The request that a call is about: what stands in the path where the route has a request's id.
+fn about(route: &str, path: &str) -> Option<RequestId> {
+    let mut parts = route.split('/').zip(path.split('/'));
+    parts.find(|(route, _)| *route == "requests")?;
+    let (named, id) = parts.next()?;
+    if named.starts_with('{') { id.parse().ok() } else { None }
+}
+
 /// Adds the headers, and tells the log.
 pub(crate) async fn dress(request: Request, next: Next) -> Response {
     let began = Instant::now();
     let method = request.method().clone();
     // The route rather than the path: a path may name what a log should not.
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
-    let mut response = next.run(request).await;
+    let span = call(&request, route.as_deref());
+    let mut response = next.run(request).instrument(span.clone()).await;
+    span.record("code", response.status().as_u16());
     let headers = response.headers_mut();
     for (name, value) in ALWAYS {
         // A page says for itself what it may load.

@@ -1,6 +1,7 @@
 //! What every handler holds: the service, and this door's limits.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use countersign_service::Service;
@@ -35,6 +36,17 @@ pub struct WebOptions {
     pub portal: Option<Portal>,
     /// How people of ours sign in.
     pub sign_in: SignIn,
+    /// What became of this node's spans, where they are sent to a collector.
+    pub traced: Option<Arc<Traced>>,
+}
+
+/// What became of the spans that a node made.
+#[derive(Debug, Default)]
+pub struct Traced {
+    /// Taken by the collector.
+    pub sent: AtomicU64,
+    /// Dropped: the collector was away, or slower than this node.
+    pub dropped: AtomicU64,
 }
 
 impl Default for WebOptions {
@@ -51,6 +63,7 @@ impl Default for WebOptions {
             heartbeat: Duration::from_secs(15),
             portal: None,
             sign_in: SignIn::default(),
+            traced: None,
         }
     }
 }

@@ -12,6 +12,7 @@ use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use sha2::{Digest, Sha256};
+use tracing::Instrument;
 
 use crate::app::App;
 use crate::problem::{MEDIA_TYPE, Problem};
@@ -64,16 +65,18 @@ async fn keyed(app: App, key: &str, request: Request, next: Next) -> Result<Resp
     let (mut parts, body) = request.into_parts();
     let caller = Caller::from_request_parts(&mut parts, &app).await?;
     let body = Bytes::from_request(Request::from_parts(parts.clone(), body), &()).await?;
-    let ticket =
-        match app.service.answer_begin(&caller, about(&parts), key, &fingerprint(&parts, &body)).await? {
-            AnswerBegun::Fresh(ticket) => ticket,
-            AnswerBegun::Replay { status, body } => return Ok(replayed(before(status, body))),
-            AnswerBegun::Busy => return Err(busy()),
-        };
-    let request = Request::from_parts(parts, Body::from(body));
-    // A caller who hangs up must not stop what was begun: its answer is owed to their next try.
-    let work = tokio::spawn(async move { finished(&app, ticket, next.run(request).await).await });
-    work.await.map_err(|_| Problem::internal())?
+    let (about, fingerprint) = (about(&parts), fingerprint(&parts, &body));
+    let (key, request) = (key.to_owned(), Request::from_parts(parts, Body::from(body)));
+    // A caller who hangs up stops nothing from the key's first mark on: a key that was marked and left alone would be busy
+    // until it is believed to be abandoned, and the answer is owed to the next try.
+    let work = async move {
+        match app.service.answer_begin(&caller, about, &key, &fingerprint).await? {
+            AnswerBegun::Fresh(ticket) => finished(&app, ticket, next.run(request).await).await,
+            AnswerBegun::Replay { status, body } => Ok(replayed(before(status, body))),
+            AnswerBegun::Busy => Err(busy()),
+        }
+    };
+    tokio::spawn(work.in_current_span()).await.map_err(|_| Problem::internal())?
 }
 
 /// Remembers an answer, and gives it.

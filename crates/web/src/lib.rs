@@ -19,7 +19,7 @@ mod view;
 mod zip;
 
 pub use api::router;
-pub use app::WebOptions;
+pub use app::{Traced, WebOptions};
 pub use openapi::document;
 pub use portal::{Colour, Logo, Portal};
 pub use problem::Problem;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use clap::Args;
-use countersign_service::Service;
+use countersign_service::{SPANS, Service};
 use countersign_web::{SignIn, WebOptions};
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -16,9 +16,10 @@ use tokio::sync::watch;
 
 use super::backup::since::Since;
 use crate::cli::Context;
-use crate::config::{self, Config, Log, LogForm};
+use crate::config::{self, Config, LogForm};
 use crate::installation::keys;
 use crate::output::print_line;
+use crate::traces::Traces;
 use crate::wiring;
 
 /// How long a node waits for the store to take a checkpoint when it starts and when it stops.
@@ -39,7 +40,7 @@ pub(crate) struct Serve {
 impl Serve {
     pub(crate) fn run(self, context: &Context) -> anyhow::Result<()> {
         let config = Config::load(&config::locate(context.config.as_deref()))?;
-        log(&config.log)?;
+        let traces = log(&config)?;
         let listen = self.listen.unwrap_or(config.server.listen);
         runtime()?.block_on(async {
             let listener =
@@ -50,9 +51,9 @@ impl Serve {
             self.since.hold_against(&service).await?;
             tokio::spawn(super::keys::destroy_when_due(Arc::clone(&service), config.keys.directory.clone()));
             let begun = Instant::now();
-            service.watch_clock(Arc::new(move || begun.elapsed()));
+            service.watch_clock(Arc::new(move || begun.elapsed()), config.work.clock_back_ms);
             let json = context.output.json;
-            until_stopped(service, listener, &config, || {
+            until_stopped(service, listener, &config, traces, || {
                 let url = format!("http://{address}");
                 print_line(&if json {
                     json!({ "listening": url }).to_string()
@@ -95,6 +96,7 @@ pub(crate) async fn until_stopped(
     service: Arc<Service>,
     listener: TcpListener,
     config: &Config,
+    traces: Option<Traces>,
     ready: impl FnOnce() -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -105,7 +107,9 @@ pub(crate) async fn until_stopped(
     }
     let (stop, stopped) = watch::channel(false);
     let working = tokio::spawn(Arc::clone(&service).work(stopped.clone()));
-    let options = web_options(config, listener.local_addr()?)?;
+    let traced = traces.as_ref().map(Traces::counts);
+    let sending = traces.map(Traces::begin);
+    let options = WebOptions { traced, ..web_options(config, listener.local_addr()?)? };
     let router = countersign_web::router(Arc::clone(&service), options.clone());
     let mut closing = stopped;
     let serving = tokio::spawn(countersign_web::serve(listener, router, options, async move {
@@ -134,6 +138,9 @@ pub(crate) async fn until_stopped(
         // Asked twice: what is left undone is found again at the next start.
         _ = interrupt.recv() => tracing::warn!("stopped at once"),
     }
+    if let Some(sending) = sending {
+        sending.end().await;
+    }
     Ok(())
 }
 
@@ -149,15 +156,26 @@ pub(crate) async fn last_checkpoint(service: &Service) -> anyhow::Result<()> {
     }
 }
 
-/// Log lines go to standard error.
-pub(crate) fn log(log: &Log) -> anyhow::Result<()> {
-    use tracing_subscriber::EnvFilter;
+/// Log lines go to standard error; spans to a collector, if the configuration names one.
+pub(crate) fn log(config: &Config) -> anyhow::Result<Option<Traces>> {
+    use tracing_subscriber::filter::filter_fn;
+    use tracing_subscriber::layer::SubscriberExt;
+    use tracing_subscriber::util::SubscriberInitExt;
+    use tracing_subscriber::{EnvFilter, Layer, fmt, registry};
+    let log = &config.log;
     let filter = EnvFilter::try_new(&log.filter).with_context(|| format!("[log] filter `{}`", log.filter))?;
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let lines = lines.with_ansi(std::io::stderr().is_terminal());
-    let set = match log.form {
-        LogForm::Text => lines.try_init(),
-        LogForm::Json => lines.json().try_init(),
+    // Spans are for collectors alone; what they say, lines say for themselves.
+    let filter = filter.add_directive(format!("{SPANS}=off").parse()?);
+    let lines = fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
+    let lines = match log.form {
+        LogForm::Text => lines.boxed(),
+        LogForm::Json => lines.json().boxed(),
     };
-    set.map_err(|error| anyhow::anyhow!("the log cannot be set up: {error}"))
+    let traces = config.traces.as_ref();
+    let traces = traces.map(|traces| Traces::new(traces, config.server.name.as_deref())).transpose()?;
+    let (spans, traces) = traces.unzip();
+    let ours = filter_fn(|metadata| metadata.is_span() && metadata.target() == SPANS);
+    let set = registry().with(lines.with_filter(filter)).with(spans.map(|spans| spans.with_filter(ours)));
+    set.try_init().map_err(|error| anyhow::anyhow!("the log cannot be set up: {error}"))?;
+    Ok(traces)
 }

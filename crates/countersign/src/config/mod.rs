@@ -15,6 +15,7 @@ mod sources;
 mod store;
 #[cfg(test)]
 mod tests;
+mod traces;
 mod work;
 
 use std::path::{Path, PathBuf};
@@ -33,6 +34,7 @@ pub(crate) use self::server::Server;
 use self::sources::Secret;
 pub(crate) use self::sources::{Reach, Source};
 pub(crate) use self::store::{Shared, Store, StoreTls};
+pub(crate) use self::traces::Traces;
 pub(crate) use self::work::Work;
 
 /// The name looked for where nobody names another.
@@ -53,6 +55,8 @@ pub(crate) struct Config {
     /// The pages for people whose data it is, if there are to be any.
     pub(crate) portal: Option<Portal>,
     pub(crate) log: Log,
+    /// Where spans go, if anywhere.
+    pub(crate) traces: Option<Traces>,
 }
 
 /// A path as the configuration writes it, from the configuration's own folder.
@@ -126,9 +130,12 @@ impl Config {
             let mail = Mail::read(root.section("mail"), folder);
             let portal = Portal::read(root.section("portal"), folder);
             let log = Log::read(root.section("log"));
+            let traces = Traces::read(root.section("traces"));
             root.close();
-            (|| Some(Self { server: server?, store: store?, keys, work, sources, mail: mail?, portal, log }))(
-            )
+            (|| {
+                let (server, store, mail) = (server?, store?, mail?);
+                Some(Self { server, store, keys, work, sources, mail, portal, log, traces })
+            })()
         };
         let mistakes = notes.into_sorted();
         match config {

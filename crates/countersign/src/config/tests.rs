@@ -110,7 +110,7 @@ fn every_mistake_about_a_database_is_at_its_line_and_no_password_is_shown() {
        |            ^^ from 1000 to 600000
       × line 9: unknown key `lease` in [work]
      9 | lease = 3
-       | ^^^^^ known here: `lease_ms`, `sequencer_lease_ms`, `package_words`
+       | ^^^^^ known here: `lease_ms`, `sequencer_lease_ms`, `clock_back_ms`, `package_words`
       × line 11: a node cannot have this `name`
      11 | name = "node one"
        |        ^^^^^^^^^^ at most 64 of a-z, A-Z, 0-9, `-`, `_` and `.`

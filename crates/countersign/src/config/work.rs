@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use countersign_service::CLOCK_BACK_MAX_MS;
+
 use super::Folder;
 use super::section::Section;
 
@@ -12,6 +14,8 @@ pub(crate) struct Work {
     pub(crate) lease_ms: i64,
     /// How long the ledger's sequencer stays this node without one.
     pub(crate) sequencer_lease_ms: i64,
+    /// By how much the clock may step back without being in doubt.
+    pub(crate) clock_back_ms: i64,
     /// Where the texts of packages stand in further languages, a file `<code>.txt` each.
     pub(crate) package_words: Option<PathBuf>,
 }
@@ -25,6 +29,10 @@ impl Work {
         let work = Self {
             lease_ms: lease("lease_ms", 30_000),
             sequencer_lease_ms: lease("sequencer_lease_ms", 5_000),
+            clock_back_ms: section
+                .number("clock_back_ms", 10..=CLOCK_BACK_MAX_MS.unsigned_abs())
+                .and_then(|ms| i64::try_from(ms).ok())
+                .unwrap_or(CLOCK_BACK_MAX_MS),
             package_words: section.text("package_words").map(|written| folder.join(&written.value)),
         };
         section.close();

@@ -22,11 +22,11 @@ pub(crate) fn run(dir: &Path, output: Output) -> anyhow::Result<()> {
         let fresh = !dir.exists();
         let made = make(dir, &Shape::default()).await?;
         let config = Config::load(&made.config)?;
-        log(&config.log)?;
+        let traces = log(&config)?;
         let (listener, moved) = listen(config.server.listen).await?;
         let url = format!("http://{}", listener.local_addr()?);
         let service = wiring::begun(&config).await?;
-        until_stopped(service, listener, &config, || {
+        until_stopped(service, listener, &config, traces, || {
             if output.json {
                 let portal = format!("{url}/privacy");
                 let said =

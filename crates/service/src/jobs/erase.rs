@@ -22,6 +22,7 @@ use crate::requests::facts;
 use crate::requests::look::of_source;
 use crate::requests::survey::Latest;
 use crate::settings::Settings;
+use crate::span::at_source;
 
 /// What the end of a step came to.
 enum Did {
@@ -76,7 +77,9 @@ impl Service {
         let Some(running) = in_run(&history, run) else { return Ok(()) };
         for step in running.open_steps().map(str::to_owned).collect::<Vec<_>>() {
             let (source, _) = self.source(settings, &step)?;
-            if let Some(receipt) = source.receipt(&key(running, &step)).await.map_err(retry)? {
+            if let Some(receipt) =
+                at_source("receipt", &step, source.receipt(&key(running, &step))).await.map_err(retry)?
+            {
                 self.record_step(id, receipt).await?;
             }
         }
@@ -110,7 +113,7 @@ impl Service {
         }
         let rows = self.rows(history.state().dossier(), step).await?;
         let permit: Permit = running.permit();
-        let outcome = source.erase(&permit, &key(running, step), map, &rows).await;
+        let outcome = at_source("erase", step, source.erase(&permit, &key(running, step), map, &rows)).await;
         match outcome {
             Ok(Stepped::Done(receipt)) => Ok(Did::Step(receipt)),
             Ok(Stepped::Void(receipt)) => {

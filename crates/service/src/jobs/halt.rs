@@ -13,6 +13,7 @@ use crate::ports::store::{Change, Gauge, Needs, RecordChange};
 use crate::refusal::Refusal;
 use crate::requests::survey;
 use crate::settings::Effect;
+use crate::span::at_source;
 
 /// Why a run does not go on.
 pub(crate) enum Halt {
@@ -108,7 +109,7 @@ impl Service {
             let key = ReceiptKey { request: id, run, step, chunk: 0 };
             let receipt = if erases {
                 let (source, _) = self.source(&settings, &key.step)?;
-                source.void(&key).await.map_err(retry)?
+                at_source("void", &key.step, source.void(&key)).await.map_err(retry)?
             } else {
                 // Reading leaves no receipt in a source: that nobody will read for this run is ours to say.
                 Receipt { key, outcome: StepOutcome::Void }

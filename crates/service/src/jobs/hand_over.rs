@@ -27,6 +27,7 @@ use crate::requests::look::of_source;
 use crate::requests::survey::Latest;
 use crate::seal::DataKey;
 use crate::settings::{Effect, Settings};
+use crate::span::at_source;
 
 /// How much of a package is sealed at once.
 const PART: usize = 1 << 20;
@@ -147,7 +148,8 @@ impl Service {
                 return Ok(Sent::Halted(Halt::Shifted(OTHER_MAP.to_owned())));
             }
             let rows = Rows::Subject(of_source(&roots, &plan.source));
-            let counts = source.export(&permit, map, &rows, send.clone()).await.map_err(retry)?;
+            let handing = source.export(&permit, map, &rows, send.clone());
+            let counts = at_source("export", &plan.source, handing).await.map_err(retry)?;
             touched.push((plan.source.clone(), counts));
         }
         // INVARIANT 3: nothing is handed over beyond what was signed.

@@ -77,15 +77,15 @@ impl Service {
         // INVARIANT 1: the release must stand under a committed checkpoint before anything acts on it.
         self.sign_head().await?;
         let found = self.found_of(id).await?;
+        let asked_ms = self.steady_ms();
         let marks = self.store.load(Needs::default()).await?;
+        let latest = self.look_at_clock(asked_ms, marks.now).await?;
         let proven = |checkpointed| seen.released_leaf().is_some_and(|leaf| leaf < checkpointed);
         if !proven(marks.checkpointed) {
             // Looked at before the locks that judging takes: another node signs, and others want their turn meanwhile.
             return Err(Refusal::Rule(countersign_core::request::Refusal::NotProven));
         }
-        let now = marks.now;
-        let latest = self.look_at_clock(now).await?;
-        let needs = judge::judging_needs(&settings, dossier, now);
+        let needs = judge::judging_needs(&settings, dossier, marks.now);
         let (keys, version) = (self.keys.clone(), seen.version());
         let (_, started) = self
             .act(needs, move |loaded| {

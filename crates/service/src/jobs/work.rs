@@ -6,12 +6,14 @@ use std::time::Duration;
 use countersign_core::id::RequestId;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
+use tracing::Instrument;
 
 use crate::app::Service;
 use crate::jobs::{JobError, Worked, backoff_ms};
 use crate::ports::chance;
 use crate::ports::store::{Becomes, Job, JobEnd};
 use crate::refusal::Refusal;
+use crate::span;
 
 /// Jobs that run at once on this node.
 const AT_ONCE: usize = 256;
@@ -63,6 +65,7 @@ impl Service {
             }
         }
         while running.join_next().await.is_some() {}
+        self.mark_the_end().await;
         ended.send_replace(true);
         while loops.join_next().await.is_some() {}
     }
@@ -77,10 +80,13 @@ impl Service {
     /// hand, as the simulation does.
     pub async fn carry_out(self: Arc<Self>, job: Job) {
         let renewing = Arc::clone(&self).renew(job.id, job.fence);
+        let span = span::job(&job);
         let outcome = tokio::select! {
-            outcome = self.dispatch(&job) => outcome,
+            outcome = self.dispatch(&job).instrument(span.clone()) => outcome,
             () = renewing => return, // the lease is somebody else's by now
         };
+        span.record("outcome", word(&outcome));
+        drop(span);
         let becomes = match outcome {
             Ok(Worked::Done) => Becomes::Done,
             Ok(Worked::Later(ms)) => Becomes::Again { after_ms: ms, counts: false },
@@ -196,6 +202,16 @@ impl Service {
         if let Err(error) = self.clear_scratch().await {
             tracing::warn!(%error, "the scratch folder could not be cleared");
         }
+    }
+}
+
+/// What a job came to.
+fn word(outcome: &Result<Worked, JobError>) -> &'static str {
+    match outcome {
+        Ok(Worked::Done) => "done",
+        Ok(Worked::Later(_)) => "later",
+        Err(JobError::Retry(_)) => "retry",
+        Err(JobError::GiveUp(_)) => "given_up",
     }
 }
 

@@ -11,6 +11,7 @@ use countersign_core::request::{Command, Dossier, State};
 use countersign_core::time::Timestamp;
 use countersign_core::verdict::{Decision, Missing, Path, Verdict};
 use countersign_policy::SurveyState;
+use tracing::Instrument;
 
 use crate::app::Service;
 use crate::clock;
@@ -19,12 +20,13 @@ use crate::jobs::wish;
 use crate::pause;
 use crate::person;
 use crate::ports::store::{Change, Find, Gauge, JobChange, Loaded, Needs};
-use crate::record::History;
+use crate::record::{History, status};
 use crate::refusal::Refusal;
 use crate::requests::facts::World;
 use crate::requests::field::{self, Found};
 use crate::requests::survey;
 use crate::settings::Settings;
+use crate::span;
 
 /// What a judgement came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +64,9 @@ impl Service {
     async fn advance_once(&self, id: RequestId) -> Result<Judged, Refusal> {
         let settings = self.settings().await?;
         let needs = Needs { request: Some(id), records: vec![survey::need(id)], ..Needs::default() };
+        let asked_ms = self.steady_ms();
         let loaded = self.store.load(needs).await?;
+        let latest = self.look_at_clock(asked_ms, loaded.now).await?;
         if loaded.settings_version != settings.version {
             self.reload().await?;
             return Err(Refusal::Again);
@@ -71,7 +75,7 @@ impl Service {
         let dossier = match history.state() {
             State::Waiting(dossier) => dossier,
             State::Released(released) => {
-                return self.judge(&history, settings, released.dossier(), loaded.now).await;
+                return self.judge(&history, settings, released.dossier(), loaded.now, latest).await;
             }
             State::Running(_) | State::Stuck(_) | State::Ended(..) => return Ok(Judged::Past),
         };
@@ -85,7 +89,7 @@ impl Service {
         if dossier.unresolved().is_some() {
             return Ok(Judged::Held);
         }
-        let judged = self.judge(&history, Arc::clone(&settings), dossier, loaded.now).await?;
+        let judged = self.judge(&history, Arc::clone(&settings), dossier, loaded.now, latest).await?;
         if judged == Judged::Unseen {
             self.survey(&settings, &history).await?;
         }
@@ -98,15 +102,16 @@ impl Service {
         settings: Arc<Settings>,
         dossier: &Dossier,
         now: Timestamp,
+        latest: Timestamp,
     ) -> Result<Judged, Refusal> {
         let id = dossier.id();
         let began = Instant::now();
-        let latest = self.look_at_clock(now).await?;
         let found = self.found_of(id).await?;
         let needs = judging_needs(&settings, dossier, now);
         let keys = self.keys.clone();
         let version = seen.version();
-        let (_, judged) = self
+        let span = span::judgement(id);
+        let (_, (judged, status)) = self
             .act(needs, move |loaded| {
                 // A clock that jumped since is looked at first.
                 if loaded.settings_version != settings.version || loaded.now > latest {
@@ -119,9 +124,12 @@ impl Service {
                 }
                 let found = current(loaded, found.as_ref())?;
                 let world = World::loaded(&keys, &settings, loaded, &history, found)?;
-                decide(&mut history, &world, &settings, loaded)
+                let (change, judged) = decide(&mut history, &world, &settings, loaded)?;
+                Ok((change, (judged, status(history.state()))))
             })
+            .instrument(span.clone())
             .await?;
+        span.record("status", status.name());
         self.verdicts.record(began.elapsed());
         Ok(judged)
     }

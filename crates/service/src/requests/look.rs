@@ -18,6 +18,7 @@ use crate::refusal::Refusal;
 use crate::requests::field::{self, Attribute, Stated};
 use crate::seal::{self, DataKey};
 use crate::settings::{Effect, Settings, duration};
+use crate::span::at_source;
 
 /// Whom a request names: what was proved, what was merely stated, what a person chose among several.
 #[derive(Clone, Debug, Default)]
@@ -91,7 +92,9 @@ impl Service {
                 let before = self.before(dossier).await?;
                 let rows = Rows::Dataset { name: name.clone(), before };
                 let (source, map) = self.source(settings, source)?;
-                let plan = Plan { sources: vec![source.survey(map, &rows).await.map_err(refused)?] };
+                let seen =
+                    at_source("survey", &map.source, source.survey(map, &rows)).await.map_err(refused)?;
+                let plan = Plan { sources: vec![seen] };
                 Ok(Looked::Found(Look {
                     roots: Vec::new(),
                     identities: Vec::new(),
@@ -133,7 +136,8 @@ impl Service {
             let (source, map) = self.source_for(settings, name, dossier)?;
             let rows = Rows::Subject(of_source(&roots, name));
             if acts != Some(Effect::Declared) {
-                plan.sources.push(source.survey(map, &rows).await.map_err(refused)?);
+                let seen = at_source("survey", name, source.survey(map, &rows)).await;
+                plan.sources.push(seen.map_err(refused)?);
             }
         }
         Ok(Looked::Found(Look {
@@ -189,7 +193,7 @@ impl Service {
             let matches = if proved.is_empty() {
                 Vec::new()
             } else {
-                source.resolve(map, proved).await.map_err(refused)?
+                at_source("resolve", name, source.resolve(map, proved)).await.map_err(refused)?
             };
             if matches.is_empty() {
                 silent.push(name);

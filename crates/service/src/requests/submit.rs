@@ -24,6 +24,7 @@ use crate::requests::field;
 use crate::requests::picture::Picture;
 use crate::seal::DataKey;
 use crate::settings::Settings;
+use crate::span;
 
 /// An answer to a submission.
 #[derive(Debug)]
@@ -176,6 +177,7 @@ impl Service {
             .await?;
         match arrived {
             Arrived::New(picture) => {
+                span::request(id, &ask.action);
                 let subject_token = by_subject.then(|| self.keys.subject_token(id));
                 Ok(Receipt { picture: *picture, subject_token, again: false })
             }

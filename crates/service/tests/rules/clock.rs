@@ -9,7 +9,7 @@ use countersign_core::id::RequestId;
 use countersign_core::time::Timestamp;
 use countersign_core::verdict::Missing;
 use countersign_service::ports::store::{Status, Store};
-use countersign_service::{Refusal, Service};
+use countersign_service::{CLOCK_BACK_MAX_MS, Refusal, Service};
 use countersign_store::SqliteStore;
 use countersign_testing::clock::Hand;
 
@@ -28,7 +28,7 @@ struct Watched {
 fn watch(service: &Service, steady: &Hand) {
     let steady = steady.clone();
     let told = move || Duration::from_millis((steady.now_ms() - MORNING).unsigned_abs());
-    service.watch_clock(Arc::new(told));
+    service.watch_clock(Arc::new(told), CLOCK_BACK_MAX_MS);
 }
 
 impl Watched {
@@ -143,21 +143,52 @@ async fn ten_minutes_are_no_jump_and_a_little_more_is_one() {
 
 #[tokio::test]
 async fn a_clock_that_goes_back_stands_still_and_is_in_doubt() {
+    for (back_ms, doubted) in [(900, false), (1_100, true), (30_000, true)] {
+        let watched = Watched::new().await;
+        watched.live(HOUR).await;
+        watched.house.clock.set(watched.house.clock.now_ms() - back_ms);
+        watched.house.service.pass_time().await;
+        for _ in 0..8 {
+            watched.steady.advance(Duration::from_secs(1));
+            watched.house.pass(Duration::from_secs(1));
+            watched.house.service.pass_time().await;
+        }
+        assert_eq!(watched.in_doubt().await, doubted, "{back_ms} ms back");
+    }
+}
+
+#[tokio::test]
+async fn two_clocks_that_drift_apart_by_a_second_an_hour_are_both_sound() {
+    for step_ms in [-16, 16] {
+        let watched = Watched::new().await;
+        for _ in 0..180 {
+            watched.steady.advance(MINUTE);
+            watched.house.clock.set(watched.house.clock.now_ms() + 60_000 + step_ms);
+            watched.house.service.pass_time().await;
+        }
+        assert!(!watched.in_doubt().await, "{step_ms} ms a minute");
+    }
+}
+
+#[tokio::test]
+async fn a_node_that_stops_keeps_how_late_it_was() {
     let watched = Watched::new().await;
     watched.live(HOUR).await;
-    watched.house.clock.set(watched.house.clock.now_ms() - 30_000);
-    watched.house.service.pass_time().await;
-    for _ in 0..8 {
-        watched.steady.advance(Duration::from_secs(1));
-        watched.house.pass(Duration::from_secs(1));
-        watched.house.service.pass_time().await;
-    }
-    assert!(watched.in_doubt().await);
+    let house = &watched.house;
+    let before = house.service.clock_view().await.unwrap().mark.unwrap();
+    watched.steady.advance(Duration::from_secs(20));
+    house.pass(Duration::from_secs(20));
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    stop.send_replace(true);
+    Arc::clone(&house.service).work(stopped).await;
+    let after = house.service.clock_view().await.unwrap().mark.unwrap();
+    assert!(after.since_ms(before) >= 20_000, "{}", after.since_ms(before));
 }
 
 #[tokio::test]
 async fn a_start_after_the_mark_or_before_it_is_in_doubt() {
-    for (ms, doubted) in [(0, false), (9 * 60_000, false), (11 * 60_000, true), (-2 * 3_600_000, true)] {
+    for (ms, doubted) in [(0, false), (9 * 60_000, false), (11 * 60_000, true), (-900, false), (-1_100, true)]
+    {
         let watched = Watched::new().await;
         watched.live(HOUR).await;
         let mark = watched.house.service.clock_view().await.unwrap().mark.unwrap();

@@ -2,13 +2,14 @@
 //! waiting. What each means, and when to be woken by it, stands in `docs/howto/watch-a-node.md`.
 
 use std::fmt::Write;
+use std::sync::atomic::Ordering;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use countersign_service::{BUCKETS_MS, Measures, Spread};
 use http::header::CONTENT_TYPE;
 
-use crate::app::App;
+use crate::app::{App, Traced};
 use crate::problem::Problem;
 
 /// Reads this node's numbers
@@ -17,7 +18,10 @@ use crate::problem::Problem;
     responses((status = 200, description = "In the text format of Prometheus.", content_type = "text/plain", body = String))
 )]
 pub(super) async fn metrics(State(app): State<App>) -> Result<Response, Problem> {
-    let text = written(&app.service.measures().await?);
+    let mut text = written(&app.service.measures().await?);
+    if let Some(traced) = &app.options.traced {
+        spans(&mut text, traced);
+    }
     Ok(([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response())
 }
 
@@ -88,6 +92,20 @@ fn written(measures: &Measures) -> String {
         &measures.verdicts,
     );
     text
+}
+
+fn spans(text: &mut String, traced: &Traced) {
+    for (name, help, count) in [
+        ("countersign_spans_sent_total", "Spans that the collector took.", &traced.sent),
+        (
+            "countersign_spans_dropped_total",
+            "Spans dropped: the collector was away or too slow.",
+            &traced.dropped,
+        ),
+    ] {
+        let count = count.load(Ordering::Relaxed);
+        let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} counter\n{name} {count}");
+    }
 }
 
 fn spread(text: &mut String, name: &str, help: &str, spread: &Spread) {
@@ -166,7 +184,7 @@ mod tests {
     #[test]
     fn every_name_stands_in_the_howto() {
         let howto = include_str!("../../../../docs/howto/watch-a-node.md");
-        let text = written(&Measures {
+        let mut text = written(&Measures {
             tally: Vec::new(),
             waiting: Vec::new(),
             oldest_open_ms: 0,
@@ -180,6 +198,7 @@ mod tests {
             clock_in_doubt: false,
             settings_version: 0,
         });
+        spans(&mut text, &Traced::default());
         for name in text.lines().filter_map(|line| line.strip_prefix("# HELP ")?.split(' ').next()) {
             let told = [format!("`{name}`"), format!("`{name}{{")].iter().any(|it| howto.contains(it));
             assert!(told, "{name} is not documented");

@@ -12,6 +12,7 @@ use countersign_service::{AnswerBegun, Ticket};
 use http::header::{HOST, ORIGIN};
 use http::{HeaderMap, HeaderName, StatusCode};
 use sha2::{Digest, Sha256};
+use tracing::Instrument;
 
 use super::desk::{Desk, id};
 use super::respond;
@@ -89,7 +90,7 @@ impl Sent {
         let (key, back) = (format!("console/{}/{}", self.form, self.hash(back)), back.to_owned());
         // A browser that sends twice hangs up on the first: what was begun, even if it was only noted as begun, goes on
         // without it.
-        let done = tokio::spawn(async move {
+        let done = async move {
             for _ in 0..LOOKS {
                 match app.service.answer_begin(&caller, about, &key, back.as_bytes()).await {
                     Ok(AnswerBegun::Fresh(ticket)) => return finished(&app, ticket, &back, work).await,
@@ -101,8 +102,10 @@ impl Sent {
                 }
             }
             respond::on_to(&respond::with_note(&back, "in_progress"))
-        });
-        done.await.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
+        };
+        tokio::spawn(done.in_current_span())
+            .await
+            .unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
     }
 
     fn hash(&self, back: &str) -> String {

@@ -1,5 +1,10 @@
 //! The same call again, with and without its key.
 
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
 use axum::body::Body;
 use http::Request;
 use serde_json::{Value, json};
@@ -69,4 +74,47 @@ async fn two_at_once_do_it_once() {
     let people = house.call("administrator", "GET", "/v1/people", Value::Null).await.json();
     let named = people["items"].as_array().unwrap().iter().filter(|person| person["name"] == "Bo").count();
     assert_eq!(named, 1);
+}
+
+/// Goes along with a call for so many steps, then drops it; `true` if it was answered by then.
+async fn for_steps(steps: usize, call: impl Future<Output = Answer>) -> bool {
+    let (mut call, mut left) = (pin!(call), steps);
+    poll_fn(|context| {
+        left -= 1;
+        match call.as_mut().poll(context) {
+            Poll::Ready(_) => Poll::Ready(true),
+            Poll::Pending if left == 0 => Poll::Ready(false),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn whoever_hangs_up_at_any_step_is_answered_under_the_same_key_soon() {
+    let house = house().await;
+    for steps in 1.. {
+        let (key, name) = (format!("k{steps}"), format!("Bo {steps}"));
+        let body = json!({"name": name, "identities": {"email": format!("bo{steps}@staff.example")}});
+        let call = || keyed(&house, "administrator", "/v1/people", &key, &body);
+        let answered = for_steps(steps, call()).await;
+        // Far below the time after which a key counts as abandoned.
+        let deadline = Instant::now() + Duration::from_secs(30);
+        let again = loop {
+            let again = call().await;
+            if again.status != 409 {
+                break again;
+            }
+            assert!(Instant::now() < deadline, "after {steps} steps the key stays busy: {}", again.text());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        };
+        assert_eq!(again.status, 201, "after {steps} steps: {}", again.text());
+        let people = house.call("administrator", "GET", "/v1/people", Value::Null).await.json();
+        let named = people["items"].as_array().unwrap().iter().filter(|person| person["name"] == *name);
+        assert_eq!(named.count(), 1, "after {steps} steps");
+        if answered {
+            assert!(steps > 1, "it was dropped on the way");
+            break;
+        }
+    }
 }
