@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, RwLock};
 
 use countersign_core::id::{PersonId, RequestId};
 use countersign_core::time::Timestamp;
@@ -68,6 +68,7 @@ pub struct Service {
     pub(crate) known: Known,
     pub(crate) lease_ms: i64,
     pub(crate) ledger_before: Vec<VerifierKey>,
+    reached_at: OnceLock<String>,
     active: RwLock<Option<Arc<Settings>>>,
 }
 
@@ -93,6 +94,7 @@ impl Service {
             known: Known::default(),
             lease_ms: LEASE_MS,
             ledger_before: Vec::new(),
+            reached_at: OnceLock::new(),
             active: RwLock::default(),
         }
     }
@@ -107,6 +109,16 @@ impl Service {
     #[must_use]
     pub fn with_ledger_before(self, ledger_before: Vec<VerifierKey>) -> Self {
         Self { ledger_before, ..self }
+    }
+
+    /// Says by which address people reach the pages of this node, for links in mails. What was said first counts.
+    pub fn reached_at(&self, url: &str) {
+        let _ = self.reached_at.set(url.trim_end_matches('/').to_owned());
+    }
+
+    /// A page at the console, if anybody said where that is. A link to it opens nothing by itself.
+    pub(crate) fn console_page(&self, path: &str) -> Option<String> {
+        self.reached_at.get().map(|url| format!("{url}/console{path}"))
     }
 
     /// The store, for doors that serve tiles and checkpoints as they are.

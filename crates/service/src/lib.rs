@@ -24,6 +24,7 @@ pub mod record;
 pub mod refusal;
 pub mod requests;
 mod restore;
+pub mod reviewers;
 mod rotate;
 pub mod seal;
 mod second;

@@ -18,6 +18,7 @@ mod ledger;
 mod limits;
 mod list;
 mod live;
+mod mail;
 mod numbers;
 mod people;
 mod plan;
@@ -55,6 +56,7 @@ pub(crate) fn routes() -> Router<App> {
         .route("/console/requests/{id}/withdraw", post(act::withdraw))
         .route("/console/requests/{id}/evidence", get(evidence::show))
         .route("/console/requests/{id}/evidence.json", get(evidence::download))
+        .route("/console/mail", get(mail::show).post(mail::choose))
         .route("/console/limits", get(limits::show))
         .route("/console/policies", get(policies::show))
         .route("/console/policies/try", get(policies::tried).post(policies::try_out))

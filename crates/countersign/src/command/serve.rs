@@ -104,8 +104,9 @@ pub(crate) async fn until_stopped(
         tracing::warn!("{error:#}");
     }
     let (stop, stopped) = watch::channel(false);
-    let working = tokio::spawn(Arc::clone(&service).work(stopped.clone()));
     let options = web_options(config, listener.local_addr()?)?;
+    service.reached_at(&options.sign_in.url);
+    let working = tokio::spawn(Arc::clone(&service).work(stopped.clone()));
     let router = countersign_web::router(Arc::clone(&service), options.clone());
     let mut closing = stopped;
     let serving = tokio::spawn(countersign_web::serve(listener, router, options, async move {

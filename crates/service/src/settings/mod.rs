@@ -10,6 +10,7 @@ pub mod duration;
 mod glass;
 mod mistake;
 mod regime;
+mod reviewers;
 mod schedule;
 mod section;
 mod sessions;
@@ -29,6 +30,7 @@ pub use datamap::DataMap;
 pub use difference::difference;
 pub use glass::BreakGlass;
 pub use mistake::{Mistake, did_you_mean, report};
+pub use reviewers::{Pace, Reviewers};
 pub use schedule::{NoCron, Schedule, parse_cron};
 pub use sessions::Sessions;
 
@@ -59,6 +61,8 @@ pub struct Settings {
     pub package_days: i64,
     /// How long somebody stays signed in.
     pub sessions: Sessions,
+    /// When reviewers get mail.
+    pub reviewers: Reviewers,
     /// How often.
     pub package_fetches: u32,
     /// Whoever fetches it proved themselves not longer ago than this.

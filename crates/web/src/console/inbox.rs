@@ -8,7 +8,7 @@ use maud::{Markup, html};
 
 use super::desk::Desk;
 use super::layout::Tab;
-use super::{list, respond, show};
+use super::{list, mail, respond, show};
 use crate::view::page;
 
 /// How long a page is.
@@ -68,6 +68,7 @@ async fn draw(desk: &Desk) -> Result<Response, Response> {
             @if desk.may(Act::Vote) { (waiting(desk, &mine, cursor.as_deref(), &shown)) }
             @if desk.may(Act::Settle) { (stopped(desk, &stuck)) }
         }
+        (mail::way(desk))
     };
     Ok(respond::page(desk, Tab::Inbox, &title, &content))
 }
