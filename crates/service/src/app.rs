@@ -17,12 +17,14 @@ use crate::measure::Histogram;
 use crate::ports::chance::{self, Chance};
 use crate::ports::notifier::Notifier;
 use crate::ports::package::Packager;
+use crate::ports::provider::IdentityProvider;
 use crate::ports::source::Source;
 use crate::ports::store::{Change, Committed, Loaded, Needs, Store};
 use crate::refusal::Refusal;
 use crate::requests::first_look::FirstLooks;
 use crate::seal::DataKey;
 use crate::settings::{Bundle, Settings};
+use crate::statement::KeySets;
 
 /// How long a claimed job stays with its node without being renewed, if nobody says otherwise.
 const LEASE_MS: i64 = 30_000;
@@ -68,6 +70,7 @@ pub struct Service {
     pub(crate) known: Known,
     pub(crate) lease_ms: i64,
     pub(crate) ledger_before: Vec<VerifierKey>,
+    pub(crate) key_sets: KeySets,
     reached_at: OnceLock<String>,
     active: RwLock<Option<Arc<Settings>>>,
 }
@@ -94,6 +97,7 @@ impl Service {
             known: Known::default(),
             lease_ms: LEASE_MS,
             ledger_before: Vec::new(),
+            key_sets: KeySets::default(),
             reached_at: OnceLock::new(),
             active: RwLock::default(),
         }
@@ -109,6 +113,16 @@ impl Service {
     #[must_use]
     pub fn with_ledger_before(self, ledger_before: Vec<VerifierKey>) -> Self {
         Self { ledger_before, ..self }
+    }
+
+    /// The same, fetching keys of customers' applications: `public` goes to no private network, `private` also there.
+    #[must_use]
+    pub fn with_key_sets(
+        self,
+        public: Arc<dyn IdentityProvider>,
+        private: Arc<dyn IdentityProvider>,
+    ) -> Self {
+        Self { key_sets: KeySets::over(public, private), ..self }
     }
 
     /// Says by which address people reach the pages of this node, for links in mails. What was said first counts.

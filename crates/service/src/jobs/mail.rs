@@ -1,7 +1,7 @@
 //! Messages to one person each: the code, the outcome, the way in. Texts are the notifier's.
 
 use countersign_core::id::{PersonId, RequestId};
-use countersign_core::request::{By, Ending, State};
+use countersign_core::request::{By, Dossier, Ending, State};
 use countersign_core::subject::Requester;
 
 use crate::app::Service;
@@ -47,8 +47,9 @@ impl Service {
         let history = History::read(loaded.request.as_ref().ok_or(Refusal::NotFound("request"))?)?;
         let State::Ended(dossier, ending) = history.state() else { return Ok(Worked::Done) };
         let to = match dossier.submitted().asking.requester {
-            // An address that was never proved is told nothing: it may be anybody's.
-            Requester::Subject if !dossier.proofs().is_empty() => match self.data_key(id).await? {
+            // An address that was never proved is told nothing: it may be anybody's. A source that holds the subject by
+            // it says as much.
+            Requester::Subject if is_theirs(dossier) => match self.data_key(id).await? {
                 Some(key) => self.address(&key, id).await?,
                 None => None,
             },
@@ -146,4 +147,12 @@ impl Service {
 /// The language that somebody reads; English for whoever said nothing.
 fn spoken(back: Option<WayBack>) -> String {
     back.map_or_else(|| "en".to_owned(), |back| back.language)
+}
+
+/// Whether the stated address is known to be the subject's: it was proved, or what was proved otherwise was found together
+/// with it.
+fn is_theirs(dossier: &Dossier) -> bool {
+    let proofs = dossier.proofs();
+    proofs.iter().any(|proof| proof.identity.kind == "email")
+        || (!proofs.is_empty() && dossier.survey().is_some())
 }

@@ -14,6 +14,7 @@ mod reviewers;
 mod schedule;
 mod section;
 mod sessions;
+mod statements;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,6 +34,7 @@ pub use mistake::{Mistake, did_you_mean, report};
 pub use reviewers::{Pace, Reviewers};
 pub use schedule::{NoCron, Schedule, parse_cron};
 pub use sessions::Sessions;
+pub use statements::{Application, KeysAt};
 
 /// One version of the settings, checked and ready to judge by. Only [`Settings::compile`] makes it.
 #[derive(Clone, Debug)]
@@ -61,6 +63,8 @@ pub struct Settings {
     pub package_days: i64,
     /// How long somebody stays signed in.
     pub sessions: Sessions,
+    /// Customers' own applications that state who is signed in there.
+    pub statements: Vec<Application>,
     /// When reviewers get mail.
     pub reviewers: Reviewers,
     /// How often.

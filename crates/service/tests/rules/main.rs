@@ -24,3 +24,4 @@ mod second;
 mod secret;
 mod sign;
 mod speak;
+mod statement;
