@@ -80,6 +80,16 @@ pub fn render(about: &About, language: &str) -> Text {
             lines.push(words.request(*request));
             (words.text(subject), lines)
         }
+        About::Mandate { agent, request, action, link } => (
+            words.text("mandate.subject"),
+            vec![
+                words.fill("mandate.who", &[("agent", &word(agent)), ("asked", &words.asked(action))]),
+                words.text("mandate.open"),
+                word_of(link, LONGEST_LINK),
+                words.text("mandate.not_you"),
+                words.request(*request),
+            ],
+        ),
         About::Digest { waiting, more, link } => words.digest(waiting, *more, link),
         About::GlassBroken { request, action, review_due, overdue, link } => {
             let mut lines = vec![

@@ -72,6 +72,7 @@ pub struct Service {
     pub(crate) ledger_before: Vec<VerifierKey>,
     pub(crate) key_sets: KeySets,
     reached_at: OnceLock<String>,
+    portal_at: OnceLock<String>,
     active: RwLock<Option<Arc<Settings>>>,
 }
 
@@ -99,6 +100,7 @@ impl Service {
             ledger_before: Vec::new(),
             key_sets: KeySets::default(),
             reached_at: OnceLock::new(),
+            portal_at: OnceLock::new(),
             active: RwLock::default(),
         }
     }
@@ -128,6 +130,16 @@ impl Service {
     /// Says by which address people reach the pages of this node, for links in mails. What was said first counts.
     pub fn reached_at(&self, url: &str) {
         let _ = self.reached_at.set(url.trim_end_matches('/').to_owned());
+    }
+
+    /// Says where the portal is, if this node has one. What was said first counts.
+    pub fn portal_at(&self, url: &str) {
+        let _ = self.portal_at.set(url.trim_end_matches('/').to_owned());
+    }
+
+    /// A page at the portal, if there is one.
+    pub(crate) fn portal_page(&self, path: &str) -> Option<String> {
+        self.portal_at.get().map(|url| format!("{url}{path}"))
     }
 
     /// A page at the console, if anybody said where that is. A link to it opens nothing by itself.

@@ -15,6 +15,7 @@ mod jws;
 pub mod keys;
 mod known;
 mod ledger;
+pub mod mandate;
 mod measure;
 mod pause;
 mod people;

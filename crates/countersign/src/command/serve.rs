@@ -106,6 +106,9 @@ pub(crate) async fn until_stopped(
     let (stop, stopped) = watch::channel(false);
     let options = web_options(config, listener.local_addr()?)?;
     service.reached_at(&options.sign_in.url);
+    if let Some(portal) = &options.portal {
+        service.portal_at(&portal.url);
+    }
     let working = tokio::spawn(Arc::clone(&service).work(stopped.clone()));
     let router = countersign_web::router(Arc::clone(&service), options.clone());
     let mut closing = stopped;

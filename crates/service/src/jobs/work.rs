@@ -131,6 +131,7 @@ impl Service {
             "forget" => self.forget(request(&job.key)?).await,
             "forget_all" => self.forget_all().await,
             "mail_vote" => self.mail_vote(&job.key).await,
+            "mail_mandate" => self.mail_mandate(request(&job.key)?).await,
             "digest" => self.digest(&job.key).await,
             "remind" => self.remind(request(&job.key)?).await,
             "mail_reminder" => self.mail_reminder(&job.key).await,

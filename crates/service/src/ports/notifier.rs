@@ -92,6 +92,17 @@ pub enum About {
         /// The request's page at the console; nothing is opened by the link alone.
         link: Option<String>,
     },
+    /// Somebody acts for the reader, who may confirm that or take it back.
+    Mandate {
+        /// Who says so.
+        agent: String,
+        /// Which request.
+        request: RequestId,
+        /// What is asked for.
+        action: String,
+        /// The page with the buttons.
+        link: String,
+    },
     /// Requests that wait for the reader's vote and that they were not told of yet.
     Digest {
         /// Those that are due first.
@@ -140,6 +151,7 @@ impl About {
             About::SignIn { .. } => "sign_in",
             About::SetUp => "set_up",
             About::CallToVote { .. } => "call_to_vote",
+            About::Mandate { .. } => "mandate",
             About::Digest { .. } => "digest",
             About::GlassBroken { .. } => "glass_broken",
         }

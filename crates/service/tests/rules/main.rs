@@ -15,6 +15,7 @@ mod govern;
 mod inbox;
 mod keep;
 mod life;
+mod mandate;
 mod package;
 mod pause;
 mod portal;
