@@ -10,6 +10,7 @@ mod decide;
 mod desk;
 mod evidence;
 mod form;
+mod glass;
 mod history;
 mod holds;
 mod inbox;
@@ -54,6 +55,7 @@ pub(crate) fn routes() -> Router<App> {
         .route("/console/requests/{id}/extend", post(act::extend))
         .route("/console/requests/{id}/settle", post(act::settle))
         .route("/console/requests/{id}/withdraw", post(act::withdraw))
+        .route("/console/requests/{id}/review", post(glass::close))
         .route("/console/requests/{id}/evidence", get(evidence::show))
         .route("/console/requests/{id}/evidence.json", get(evidence::download))
         .route("/console/mail", get(mail::show).post(mail::choose))

@@ -1,6 +1,7 @@
 //! The console as people who work here meet it, without a script; and as somebody does who means it no good.
 
 mod attack;
+mod glass;
 mod roles;
 
 use std::time::Duration;
