@@ -8,5 +8,7 @@ mod arrows;
 mod files;
 #[path = "house/graph.rs"]
 mod graph;
+#[path = "house/security.rs"]
+mod security;
 #[path = "house/workspace.rs"]
 mod workspace;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use countersign_connect::provider::HttpProvider;
 use countersign_notify::{Email, EmailConfig, Inbox, email};
 use countersign_service::ports::notifier::Notifier;
 use countersign_service::ports::store::Store;
@@ -63,6 +64,8 @@ pub(crate) fn over(config: &Config, store: Arc<dyn Store>) -> anyhow::Result<Arc
         scratch,
     };
     let service = Service::new(parts).with_lease_ms(config.work.lease_ms);
+    let reach = |private| Arc::new(HttpProvider::new(private));
+    let service = service.with_key_sets(reach(false), reach(true));
     Ok(Arc::new(service.with_ledger_before(loaded.ledger_before)))
 }
 

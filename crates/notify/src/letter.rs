@@ -25,7 +25,7 @@ impl Sender {
         from.parse().map(Sender).map_err(|_| BadSender)
     }
 
-    /// Words the message and puts it into an envelope. `id` tells it from every other.
+    /// Words the message and puts it into an envelope. Its own name, or else `id`, tells it from every other.
     pub(crate) fn letter(&self, message: &Message, id: Uuid) -> Result<Mail, NotifyError> {
         // The reader's address goes in without a name: there is no room for anything else.
         let to: Address = message
@@ -33,6 +33,7 @@ impl Sender {
             .parse()
             .map_err(|_| NotifyError::GiveUp("the address is not an e-mail address".to_owned()))?;
         let text = render(&message.about, &message.language);
+        let id = message.name.clone().unwrap_or_else(|| id.to_string());
         Mail::builder()
             .from(self.0.clone())
             .to(Mailbox::new(None, to))

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use countersign_core::id::RequestId;
 use countersign_core::time::Timestamp;
-use countersign_service::ports::notifier::About;
+use countersign_service::ports::notifier::{About, Awaited};
 use countersign_service::words::Words;
 
 /// Longer words than these are no names from a configuration.
@@ -62,25 +62,45 @@ pub fn render(about: &About, language: &str) -> Text {
         About::SetUp => {
             (words.text("set_up.subject"), vec![words.text("set_up.about"), words.text("set_up.not_you")])
         }
-        About::CallToVote { request, action, seat, due_at, again } => (
-            words.text(if *again { "vote.subject.again" } else { "vote.subject" }),
-            vec![
-                words.fill("vote.who", &[("asked", &words.asked(action)), ("seat", &word(seat))]),
+        About::CallToVote { request, action, seat, due_at, again, reminder, link } => {
+            let (asked, seat) = (words.asked(action), word(seat));
+            let subject = match (reminder, again) {
+                (true, _) => "vote.subject.reminder",
+                (false, true) => "vote.subject.again",
+                (false, false) => "vote.subject",
+            };
+            let mut lines = vec![
+                words.fill("vote.who", &[("asked", &asked), ("seat", &seat)]),
+                if *reminder { words.text("vote.reminder") } else { String::new() },
                 if *again { words.text("vote.again") } else { String::new() },
                 due_at.map(|at| words.until("vote.due", at)).unwrap_or_default(),
                 words.text("vote.where"),
+            ];
+            lines.extend(link.iter().map(|link| word_of(link, LONGEST_LINK)));
+            lines.push(words.request(*request));
+            (words.text(subject), lines)
+        }
+        About::Mandate { agent, request, action, link } => (
+            words.text("mandate.subject"),
+            vec![
+                words.fill("mandate.who", &[("agent", &word(agent)), ("asked", &words.asked(action))]),
+                words.text("mandate.open"),
+                word_of(link, LONGEST_LINK),
+                words.text("mandate.not_you"),
                 words.request(*request),
             ],
         ),
-        About::GlassBroken { request, action, review_due, overdue } => (
-            words.text(if *overdue { "glass.subject.overdue" } else { "glass.subject" }),
-            vec![
+        About::Digest { waiting, more, link } => words.digest(waiting, *more, link),
+        About::GlassBroken { request, action, review_due, overdue, link } => {
+            let mut lines = vec![
                 words.fill("glass.what", &[("asked", &words.asked(action))]),
                 words.text(if *overdue { "glass.overdue" } else { "glass.look" }),
                 words.until("glass.due", *review_due),
-                words.request(*request),
-            ],
-        ),
+            ];
+            lines.extend(link.iter().map(|link| word_of(link, LONGEST_LINK)));
+            lines.push(words.request(*request));
+            (words.text(if *overdue { "glass.subject.overdue" } else { "glass.subject" }), lines)
+        }
     };
     let paragraphs: Vec<_> =
         [words.text("hello")].into_iter().chain(lines).filter(|line| !line.is_empty()).collect();
@@ -115,6 +135,35 @@ impl Language {
         let not_you = if link.is_some() { "code.not_you_link" } else { "code.not_you" };
         lines.extend([self.until("code.until", expires_at), self.text(not_you), self.request(request)]);
         (self.text("code.subject"), lines)
+    }
+
+    fn digest(&self, waiting: &[Awaited], more: u64, link: &Option<String>) -> (String, Vec<String>) {
+        let one = |awaited: &Awaited| {
+            let (asked, seat) = (self.asked(&awaited.action), word(&awaited.seat));
+            let parts = [
+                self.fill("digest.one", &[("asked", &asked), ("seat", &seat)]),
+                awaited.due_at.map(|at| self.until("digest.due", at)).unwrap_or_default(),
+                awaited.link.as_ref().map(|link| word_of(link, LONGEST_LINK)).unwrap_or_default(),
+                self.request(awaited.request),
+            ];
+            let parts: Vec<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+            parts.join("\n  ")
+        };
+        let mut lines = vec![self.text("digest.about")];
+        lines.extend(waiting.iter().map(one));
+        if more > 0 {
+            lines.push(self.fill("digest.more", &[("count", &more.to_string())]));
+        }
+        if let Some(link) = link {
+            lines.extend([self.text("digest.inbox"), word_of(link, LONGEST_LINK)]);
+        }
+        let count = (waiting.len() as u64 + more).to_string();
+        let subject = if count == "1" {
+            self.text("digest.subject.one")
+        } else {
+            self.fill("digest.subject", &[("count", &count)])
+        };
+        (subject, lines)
     }
 
     fn request(&self, id: RequestId) -> String {

@@ -179,15 +179,15 @@ fn login(password: &str) -> Option<Login> {
 }
 
 fn code(to: &str) -> Message {
-    Message {
-        to: to.to_owned(),
-        about: About::Code {
+    Message::new(
+        to.to_owned(),
+        About::Code {
             code: "12345678".to_owned(),
             request: RequestId::from_bytes([7; 16]),
             action: "export".to_owned(),
             expires_at: Timestamp::from_millis(1_700_000_000_000),
             link: None,
         },
-        language: "en".to_owned(),
-    }
+        "en".to_owned(),
+    )
 }

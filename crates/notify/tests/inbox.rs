@@ -52,15 +52,17 @@ fn what_cannot_be_an_inbox_is_refused_at_once() {
 }
 
 fn call(to: &str) -> Message {
-    Message {
-        to: to.to_owned(),
-        about: About::CallToVote {
+    Message::new(
+        to.to_owned(),
+        About::CallToVote {
             request: RequestId::from_bytes([7; 16]),
             action: "erase".to_owned(),
             seat: "privacy".to_owned(),
             due_at: None,
             again: false,
+            reminder: false,
+            link: None,
         },
-        language: "en".to_owned(),
-    }
+        "en".to_owned(),
+    )
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, RwLock};
 
 use countersign_core::id::{PersonId, RequestId};
 use countersign_core::time::Timestamp;
@@ -19,6 +19,7 @@ use crate::measure::Histogram;
 use crate::ports::chance::{self, Chance};
 use crate::ports::notifier::Notifier;
 use crate::ports::package::Packager;
+use crate::ports::provider::IdentityProvider;
 use crate::ports::source::Source;
 use crate::ports::store::{Change, Committed, Loaded, Needs, Store};
 use crate::refusal::Refusal;
@@ -26,6 +27,7 @@ use crate::requests::first_look::FirstLooks;
 use crate::seal::DataKey;
 use crate::settings::{Bundle, Settings};
 use crate::span;
+use crate::statement::KeySets;
 
 /// How long a claimed job stays with its node without being renewed, if nobody says otherwise.
 const LEASE_MS: i64 = 30_000;
@@ -72,6 +74,9 @@ pub struct Service {
     pub(crate) known: Known,
     pub(crate) lease_ms: i64,
     pub(crate) ledger_before: Vec<VerifierKey>,
+    pub(crate) key_sets: KeySets,
+    reached_at: OnceLock<String>,
+    portal_at: OnceLock<String>,
     active: RwLock<Option<Arc<Settings>>>,
 }
 
@@ -98,6 +103,9 @@ impl Service {
             known: Known::default(),
             lease_ms: LEASE_MS,
             ledger_before: Vec::new(),
+            key_sets: KeySets::default(),
+            reached_at: OnceLock::new(),
+            portal_at: OnceLock::new(),
             active: RwLock::default(),
         }
     }
@@ -112,6 +120,36 @@ impl Service {
     #[must_use]
     pub fn with_ledger_before(self, ledger_before: Vec<VerifierKey>) -> Self {
         Self { ledger_before, ..self }
+    }
+
+    /// The same, fetching keys of customers' applications: `public` goes to no private network, `private` also there.
+    #[must_use]
+    pub fn with_key_sets(
+        self,
+        public: Arc<dyn IdentityProvider>,
+        private: Arc<dyn IdentityProvider>,
+    ) -> Self {
+        Self { key_sets: KeySets::over(public, private), ..self }
+    }
+
+    /// Says by which address people reach the pages of this node, for links in mails. What was said first counts.
+    pub fn reached_at(&self, url: &str) {
+        let _ = self.reached_at.set(url.trim_end_matches('/').to_owned());
+    }
+
+    /// Says where the portal is, if this node has one. What was said first counts.
+    pub fn portal_at(&self, url: &str) {
+        let _ = self.portal_at.set(url.trim_end_matches('/').to_owned());
+    }
+
+    /// A page at the portal, if there is one.
+    pub(crate) fn portal_page(&self, path: &str) -> Option<String> {
+        self.portal_at.get().map(|url| format!("{url}{path}"))
+    }
+
+    /// A page at the console, if anybody said where that is. A link to it opens nothing by itself.
+    pub(crate) fn console_page(&self, path: &str) -> Option<String> {
+        self.reached_at.get().map(|url| format!("{url}/console{path}"))
     }
 
     /// The store, for doors that serve tiles and checkpoints as they are.

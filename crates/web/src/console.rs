@@ -10,6 +10,7 @@ mod decide;
 mod desk;
 mod evidence;
 mod form;
+mod glass;
 mod history;
 mod holds;
 mod inbox;
@@ -18,6 +19,7 @@ mod ledger;
 mod limits;
 mod list;
 mod live;
+mod mail;
 mod numbers;
 mod people;
 mod plan;
@@ -53,8 +55,10 @@ pub(crate) fn routes() -> Router<App> {
         .route("/console/requests/{id}/extend", post(act::extend))
         .route("/console/requests/{id}/settle", post(act::settle))
         .route("/console/requests/{id}/withdraw", post(act::withdraw))
+        .route("/console/requests/{id}/review", post(glass::close))
         .route("/console/requests/{id}/evidence", get(evidence::show))
         .route("/console/requests/{id}/evidence.json", get(evidence::download))
+        .route("/console/mail", get(mail::show).post(mail::choose))
         .route("/console/limits", get(limits::show))
         .route("/console/policies", get(policies::show))
         .route("/console/policies/try", get(policies::tried).post(policies::try_out))

@@ -8,6 +8,7 @@ mod end;
 pub(crate) mod guard;
 pub(crate) mod language;
 mod layout;
+mod mandate;
 mod options;
 mod prove;
 mod request;
@@ -42,6 +43,7 @@ pub(crate) fn routes(app: &App) -> Router<App> {
         .route("/privacy/requests/{id}/totp", post(prove::totp))
         .route("/privacy/requests/{id}/withdraw", post(request::withdraw))
         .route("/privacy/requests/{id}/leave", post(request::leave))
+        .route("/privacy/mandates/{id}", get(mandate::show).post(mandate::answer))
         .route("/privacy/style.css", get(assets::style))
         .route("/privacy/theme.css", get(assets::theme))
         .route("/privacy/portal.js", get(assets::script))

@@ -106,10 +106,14 @@ pub(crate) async fn until_stopped(
         tracing::warn!("{error:#}");
     }
     let (stop, stopped) = watch::channel(false);
-    let working = tokio::spawn(Arc::clone(&service).work(stopped.clone()));
     let traced = traces.as_ref().map(Traces::counts);
-    let sending = traces.map(Traces::begin);
     let options = WebOptions { traced, ..web_options(config, listener.local_addr()?)? };
+    service.reached_at(&options.sign_in.url);
+    if let Some(portal) = &options.portal {
+        service.portal_at(&portal.url);
+    }
+    let working = tokio::spawn(Arc::clone(&service).work(stopped.clone()));
+    let sending = traces.map(Traces::begin);
     let router = countersign_web::router(Arc::clone(&service), options.clone());
     let mut closing = stopped;
     let serving = tokio::spawn(countersign_web::serve(listener, router, options, async move {

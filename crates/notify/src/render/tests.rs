@@ -90,6 +90,8 @@ fn a_reviewer_is_told_when_the_votes_were_voided() {
             seat: "privacy".into(),
             due_at: Some(moment()),
             again,
+            reminder: false,
+            link: Some("https://countersign.example/console/requests/7".into()),
         })
     };
     assert_eq!(call(false).subject, "A request waits for your vote");
@@ -97,6 +99,32 @@ fn a_reviewer_is_told_when_the_votes_were_voided() {
     assert_eq!(call(true).subject, "A request needs your vote again");
     assert!(call(true).body.contains("no longer count"));
     assert!(call(true).body.contains("answered by 14 November 2023"));
+    assert!(call(true).body.contains("\nhttps://countersign.example/console/requests/7\n"));
+}
+
+#[test]
+fn digest_names_each_request_with_its_date_and_its_page_and_says_how_many_more_there_are() {
+    let awaited = |n: u8| Awaited {
+        request: RequestId::from_bytes([n; 16]),
+        action: "erase".into(),
+        seat: "privacy".into(),
+        due_at: Some(moment()),
+        link: Some(format!("https://countersign.example/console/requests/{n}")),
+    };
+    let link = Some("https://countersign.example/console".to_owned());
+    let text = render(&About::Digest { waiting: vec![awaited(1), awaited(2)], more: 3, link: link.clone() });
+    assert_eq!(text.subject, "5 requests wait for your vote");
+    for part in [
+        "- a request to erase personal data, for privacy\n  to be answered by 14 November 2023, 22:13 UTC",
+        "\n  https://countersign.example/console/requests/2\n",
+        "And 3 more.",
+        "\nhttps://countersign.example/console\n",
+    ] {
+        assert!(text.body.contains(part), "{part} is not in {}", text.body);
+    }
+    let one = render(&About::Digest { waiting: vec![awaited(1)], more: 0, link });
+    assert_eq!(one.subject, "1 request waits for your vote");
+    assert!(!one.body.contains("more."));
 }
 
 #[test]

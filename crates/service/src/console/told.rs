@@ -120,6 +120,7 @@ fn commitment(event: &Event) -> Option<(&'static str, Commitment)> {
         Event::Accepted { reason, .. } => reason.map(|reason| ("accept", reason)),
         Event::Abandoned { reason, .. } => reason.map(|reason| ("abandon", reason)),
         Event::Commented { text, .. } => Some(("comment", *text)),
+        Event::GlassReviewed { text, .. } => text.map(|text| ("review", text)),
         _ => None,
     }
 }
@@ -132,7 +133,9 @@ fn person_of(event: &Event) -> Option<PersonId> {
         | Event::Extended { by, .. }
         | Event::Accepted { by, .. }
         | Event::Abandoned { by, .. }
-        | Event::Commented { by, .. } => Some(*by),
+        | Event::Commented { by, .. }
+        | Event::GlassBroken { by, .. }
+        | Event::GlassReviewed { by, .. } => Some(*by),
         Event::RunStarted { by, .. } | Event::Withdrawn { by } => *by,
         _ => None,
     }

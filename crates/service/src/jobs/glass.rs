@@ -62,8 +62,9 @@ impl Service {
             return Ok(Worked::Done);
         }
         let action = dossier.submitted().action.clone();
-        let about = About::GlassBroken { request: id, action, review_due: glass.review_due, overdue };
-        self.deliver(Message { to, about, language: "en".to_owned() }).await
+        let link = self.console_page(&format!("/requests/{id}"));
+        let about = About::GlassBroken { request: id, action, review_due: glass.review_due, overdue, link };
+        self.deliver(Message::new(to, about, "en".to_owned())).await
     }
 }
 

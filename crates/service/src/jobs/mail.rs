@@ -1,7 +1,7 @@
-//! Messages to one person each: the code, the outcome, the call to vote. Texts are the notifier's.
+//! Messages to one person each: the code, the outcome, the way in. Texts are the notifier's.
 
 use countersign_core::id::{PersonId, RequestId};
-use countersign_core::request::{By, Ending, State};
+use countersign_core::request::{By, Dossier, Ending, State};
 use countersign_core::subject::Requester;
 
 use crate::app::Service;
@@ -13,7 +13,7 @@ use crate::ports::notifier::{About, Message, NotifyError};
 use crate::ports::store::{Find, Needs};
 use crate::record::{self, History};
 use crate::refusal::Refusal;
-use crate::requests::{facts, field};
+use crate::requests::field;
 
 impl Service {
     pub(crate) async fn mail_code(&self, id: RequestId) -> Result<Worked, JobError> {
@@ -37,7 +37,7 @@ impl Service {
         let page = back.as_ref().map(|back| format!("{}/requests/{id}/confirm?key=", back.url));
         let link = page.zip(secret).map(|(page, secret)| page + &secret);
         let about = About::Code { code, request: id, action, expires_at, link };
-        self.deliver(Message { to, about, language: spoken(back) }).await
+        self.deliver(Message::new(to, about, spoken(back))).await
     }
 
     pub(crate) async fn mail_outcome(&self, id: RequestId) -> Result<Worked, JobError> {
@@ -47,8 +47,9 @@ impl Service {
         let history = History::read(loaded.request.as_ref().ok_or(Refusal::NotFound("request"))?)?;
         let State::Ended(dossier, ending) = history.state() else { return Ok(Worked::Done) };
         let to = match dossier.submitted().asking.requester {
-            // An address that was never proved is told nothing: it may be anybody's.
-            Requester::Subject if !dossier.proofs().is_empty() => match self.data_key(id).await? {
+            // An address that was never proved is told nothing: it may be anybody's. A source that holds the subject by
+            // it says as much.
+            Requester::Subject if is_theirs(dossier) => match self.data_key(id).await? {
                 Some(key) => self.address(&key, id).await?,
                 None => None,
             },
@@ -93,34 +94,7 @@ impl Service {
             kept,
             package_until,
         };
-        self.deliver(Message { to, about, language: spoken(back) }).await
-    }
-
-    /// `request/seat/person`.
-    pub(crate) async fn mail_vote(&self, key: &str) -> Result<Worked, JobError> {
-        let damaged = || Refusal::Damaged("a call to vote names nobody".to_owned());
-        let mut parts = key.splitn(3, '/');
-        let id: RequestId = parts.next().and_then(|id| id.parse().ok()).ok_or_else(damaged)?;
-        let seat = parts.next().ok_or_else(damaged)?.to_owned();
-        let voter: PersonId = parts.next().and_then(|id| id.parse().ok()).ok_or_else(damaged)?;
-        let needs = Needs { request: Some(id), records: vec![person::need(voter)], ..Needs::default() };
-        let loaded = self.store.load(needs).await.map_err(Refusal::from)?;
-        let history = History::read(loaded.request.as_ref().ok_or(Refusal::NotFound("request"))?)?;
-        let State::Waiting(dossier) = history.state() else { return Ok(Worked::Done) };
-        let people = person::loaded(&self.keys, &loaded)?;
-        let Some((person, _)) = people.get(&voter) else { return Ok(Worked::Done) };
-        let barred = dossier.submitted().asking.persons.contains(&voter)
-            || person.voter(&self.keys, &facts::blinds(&history)).is_subject;
-        let stands = person.active && person.seats.contains(&seat) && !barred;
-        let Some(to) = person.email().filter(|_| stands).map(str::to_owned) else { return Ok(Worked::Done) };
-        let about = About::CallToVote {
-            request: id,
-            action: dossier.submitted().action.clone(),
-            seat,
-            due_at: dossier.due_at(),
-            again: dossier.runs() > 0,
-        };
-        self.deliver(Message { to, about, language: spoken(None) }).await
+        self.deliver(Message::new(to, about, spoken(back))).await
     }
 
     /// The record of the link.
@@ -135,7 +109,7 @@ impl Service {
     pub(crate) async fn mail_set_up(&self, key: &str) -> Result<Worked, JobError> {
         let id = key.parse().map_err(|_| Refusal::Damaged("a notice names nobody".to_owned()))?;
         let Some(to) = self.email_of(id).await? else { return Ok(Worked::Done) };
-        self.deliver(Message { to, about: About::SetUp, language: spoken(None) }).await
+        self.deliver(Message::new(to, About::SetUp, spoken(None))).await
     }
 
     pub(crate) async fn deliver(&self, message: Message) -> Result<Worked, JobError> {
@@ -173,4 +147,12 @@ impl Service {
 /// The language that somebody reads; English for whoever said nothing.
 fn spoken(back: Option<WayBack>) -> String {
     back.map_or_else(|| "en".to_owned(), |back| back.language)
+}
+
+/// Whether the stated address is known to be the subject's: it was proved, or what was proved otherwise was found together
+/// with it.
+fn is_theirs(dossier: &Dossier) -> bool {
+    let proofs = dossier.proofs();
+    proofs.iter().any(|proof| proof.identity.kind == "email")
+        || (!proofs.is_empty() && dossier.survey().is_some())
 }

@@ -1,6 +1,7 @@
 //! Wishes that were written in the same transaction as what they follow from, and the workers that carry them out.
 
 mod call;
+mod digest;
 pub(crate) mod end;
 mod erase;
 mod expire;

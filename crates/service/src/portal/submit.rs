@@ -135,6 +135,9 @@ impl Service {
             let email = self.stated(&key, id, "email").await?;
             self.count(ADDRESS, &email.value).await?;
         }
+        if self.asks_for_mandate(&history) {
+            return self.start_mandate(id).await;
+        }
         self.send_code(id, None).await
     }
 

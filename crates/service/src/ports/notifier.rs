@@ -15,6 +15,16 @@ pub struct Message {
     pub about: About,
     /// In which language, as far as it is spoken: `en`, `de`.
     pub language: String,
+    /// The message's own name, where it may have to be said again after an answer was lost: the same then, so that whoever
+    /// carries or shows it can tell that it is the same.
+    pub name: Option<String>,
+}
+
+impl Message {
+    /// A message that is said once.
+    pub fn new(to: String, about: About, language: String) -> Self {
+        Self { to, about, language, name: None }
+    }
 }
 
 impl fmt::Debug for Message {
@@ -77,6 +87,30 @@ pub enum About {
         due_at: Option<Timestamp>,
         /// Whether votes that stood were voided, so that this is asked again.
         again: bool,
+        /// Whether the reader was asked before, and its time runs out.
+        reminder: bool,
+        /// The request's page at the console; nothing is opened by the link alone.
+        link: Option<String>,
+    },
+    /// Somebody acts for the reader, who may confirm that or take it back.
+    Mandate {
+        /// Who says so.
+        agent: String,
+        /// Which request.
+        request: RequestId,
+        /// What is asked for.
+        action: String,
+        /// The page with the buttons.
+        link: String,
+    },
+    /// Requests that wait for the reader's vote and that they were not told of yet.
+    Digest {
+        /// Those that are due first.
+        waiting: Vec<Awaited>,
+        /// How many more there are.
+        more: u64,
+        /// The inbox at the console.
+        link: Option<String>,
     },
     /// Somebody broke the glass of a request, or nobody reviewed that in time.
     GlassBroken {
@@ -88,7 +122,24 @@ pub enum About {
         review_due: Timestamp,
         /// Whether that is over.
         overdue: bool,
+        /// The request's page at the console.
+        link: Option<String>,
     },
+}
+
+/// A request that waits for the reader's vote.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Awaited {
+    /// Which.
+    pub request: RequestId,
+    /// What is asked for.
+    pub action: String,
+    /// For which seat.
+    pub seat: String,
+    /// The law's date.
+    pub due_at: Option<Timestamp>,
+    /// Its page at the console.
+    pub link: Option<String>,
 }
 
 impl About {
@@ -100,6 +151,8 @@ impl About {
             About::SignIn { .. } => "sign_in",
             About::SetUp => "set_up",
             About::CallToVote { .. } => "call_to_vote",
+            About::Mandate { .. } => "mandate",
+            About::Digest { .. } => "digest",
             About::GlassBroken { .. } => "glass_broken",
         }
     }

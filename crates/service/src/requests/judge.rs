@@ -25,6 +25,7 @@ use crate::refusal::Refusal;
 use crate::requests::facts::World;
 use crate::requests::field::{self, Found};
 use crate::requests::survey;
+use crate::reviewers;
 use crate::settings::Settings;
 use crate::span;
 
@@ -369,10 +370,9 @@ fn call_voters(
     verdict: &Verdict,
     now: Timestamp,
 ) -> Vec<JobChange> {
-    let (Decision::Hold { paths }, Some(survey)) = (&verdict.decision, dossier.survey()) else {
+    let (Decision::Hold { paths }, Some(round)) = (&verdict.decision, reviewers::round(dossier)) else {
         return Vec::new();
     };
-    let round = format!("{}/{}", survey.digest, dossier.runs());
     let mut called: BTreeSet<Vec<u8>> = history.terms("called").map(<[u8]>::to_vec).collect();
     let mut jobs = Vec::new();
     for missing in paths.iter().flat_map(|path| &path.missing) {

@@ -27,6 +27,7 @@ use crate::totp;
 
 /// The kind of record that a code is compared with.
 const KIND: &str = "challenge";
+const METHODS: &str = "is `email`, `totp` or `statement`";
 /// Tries a code has.
 const TRIES: u32 = 5;
 /// Codes that may be asked for before the first has run out.
@@ -94,8 +95,8 @@ impl Service {
         self.may_prove(caller, id).await?;
         match method {
             "email" => self.send_counted_code(id).await,
-            "totp" => Ok(Started { method: method.to_owned(), expires_at: None }),
-            _ => Err(Refusal::invalid("method", "is `email` or `totp`")),
+            "totp" | "statement" => Ok(Started { method: method.to_owned(), expires_at: None }),
+            _ => Err(Refusal::invalid("method", METHODS)),
         }
     }
 
@@ -108,13 +109,14 @@ impl Service {
         code: &str,
     ) -> Result<Picture, Refusal> {
         let own_device = self.may_prove(caller, id).await?;
-        let digits = match method {
-            "email" => CODE_DIGITS,
-            "totp" => TOTP_DIGITS,
-            _ => return Err(Refusal::invalid("method", "is `email` or `totp`")),
-        };
-        check_digits(code, digits)?;
+        match method {
+            "email" => check_digits(code, CODE_DIGITS)?,
+            "totp" => check_digits(code, TOTP_DIGITS)?,
+            "statement" if own_device.is_none() => {}
+            _ => return Err(Refusal::invalid("method", METHODS)),
+        }
         let checked = match (method, own_device) {
+            ("statement", _) => self.check_statement(id, code).await?,
             ("email", _) => self.check_code(id, code).await?,
             (_, Some(holder)) => self.check_own_device(holder, id, code).await?,
             _ => self.check_totp(id, code).await?,

@@ -64,6 +64,8 @@ impl Settings {
             own_data_after_ms: file.own_data_after_ms,
             package_days: file.package_days,
             sessions: file.sessions,
+            statements: file.statements,
+            reviewers: file.reviewers,
             package_fetches: file.package_fetches,
             package_proof_max_age_ms: file.package_proof_max_age_ms,
             calendar: file.calendar,

@@ -93,6 +93,10 @@ fn inventory(settings: &Settings) -> Inventory {
     for it in &settings.schedules {
         put(5, format!("schedule `{}`", it.name), Stands::Shown(schedule_in_words(it)));
     }
+    for it in &settings.statements {
+        put(1, format!("statements of `{}`", it.issuer), Stands::Shown(it.in_words()));
+    }
+    put(6, "`reviewers`".to_owned(), Stands::Shown(settings.reviewers.in_words()));
     if let Some(it) = &settings.break_glass {
         let names = |all: &BTreeSet<String>| all.iter().cloned().collect::<Vec<_>>().join(", ");
         let within = duration::show(it.review_within_ms);

@@ -10,9 +10,11 @@ pub mod duration;
 mod glass;
 mod mistake;
 mod regime;
+mod reviewers;
 mod schedule;
 mod section;
 mod sessions;
+mod statements;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,8 +31,10 @@ pub use datamap::DataMap;
 pub use difference::difference;
 pub use glass::BreakGlass;
 pub use mistake::{Mistake, did_you_mean, report};
+pub use reviewers::{Pace, Reviewers};
 pub use schedule::{NoCron, Schedule, parse_cron};
 pub use sessions::Sessions;
+pub use statements::{Application, KeysAt};
 
 /// One version of the settings, checked and ready to judge by. Only [`Settings::compile`] makes it.
 #[derive(Clone, Debug)]
@@ -59,6 +63,10 @@ pub struct Settings {
     pub package_days: i64,
     /// How long somebody stays signed in.
     pub sessions: Sessions,
+    /// Customers' own applications that state who is signed in there.
+    pub statements: Vec<Application>,
+    /// When reviewers get mail.
+    pub reviewers: Reviewers,
     /// How often.
     pub package_fetches: u32,
     /// Whoever fetches it proved themselves not longer ago than this.

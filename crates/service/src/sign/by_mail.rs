@@ -131,7 +131,7 @@ impl Service {
         let Some(to) = self.email_of(mailed.person.ok_or_else(damaged)?).await? else { return Ok(None) };
         let link = format!("{}/sign-in/mail/{secret}", mailed.url);
         let about = About::SignIn { link, expires_at: mailed.expires_at };
-        Ok(Some(Message { to, about, language: mailed.language }))
+        Ok(Some(Message::new(to, about, mailed.language)))
     }
 
     /// Whether a link works in this browser. Looking changes nothing.

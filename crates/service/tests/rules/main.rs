@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, unreachable_pub)]
 
 mod age;
+mod call;
 mod clock;
 mod code;
 mod conflict;
@@ -14,6 +15,7 @@ mod govern;
 mod inbox;
 mod keep;
 mod life;
+mod mandate;
 mod package;
 mod pause;
 mod portal;
@@ -23,3 +25,4 @@ mod second;
 mod secret;
 mod sign;
 mod speak;
+mod statement;

@@ -116,7 +116,7 @@ pub(super) fn operator(desk: &Desk, seen: &Seen) -> Markup {
                 }
             }
         }
-        @if desk.may(Act::Submit) && seen.asks(desk) && matches!(row.status, Status::Waiting | Status::Released) {
+        @if desk.may(Act::Submit) && seen.asked(desk) && matches!(row.status, Status::Waiting | Status::Released) {
             section {
                 h2 { "Your request" }
                 form method="post" action=(address("withdraw")) data-once {

@@ -1,6 +1,9 @@
 //! `/console`: what waits for me.
 
+use std::collections::BTreeSet;
+
 use axum::response::Response;
+use countersign_core::id::RequestId;
 use countersign_service::caller::Act;
 use countersign_service::ports::store::{Row, Status};
 use countersign_service::requests::picture::ListQuery;
@@ -8,7 +11,7 @@ use maud::{Markup, html};
 
 use super::desk::Desk;
 use super::layout::Tab;
-use super::{list, respond, show};
+use super::{glass, list, mail, respond, show};
 use crate::view::page;
 
 /// How long a page is.
@@ -54,6 +57,14 @@ async fn draw(desk: &Desk) -> Result<Response, Response> {
         };
         stuck = service.list(&desk.caller, query).await.map_err(refused)?;
     }
+    let shown_rows: Vec<Row> = mine.iter().chain(&stuck).cloned().collect();
+    // Nobody can have broken any where the settings never let them: the inbox is read in one query then.
+    let marked = match service.settings().await {
+        Ok(settings) if settings.break_glass.is_some() => {
+            glass::marked(desk, &shown_rows).await.map_err(refused)?
+        }
+        Ok(_) | Err(_) => BTreeSet::new(),
+    };
     let more = mine.len() >= PAGE as usize;
     let cursor = mine.last().filter(|_| more).map(|row| page::after_request(row.submitted_at, row.id));
     let count = mine.len() + stuck.len();
@@ -65,14 +76,21 @@ async fn draw(desk: &Desk) -> Result<Response, Response> {
             button.quiet type="button" data-notify hidden { "Tell me in this browser" }
         }
         section id="live" data-live data-count=(count) {
-            @if desk.may(Act::Vote) { (waiting(desk, &mine, cursor.as_deref(), &shown)) }
-            @if desk.may(Act::Settle) { (stopped(desk, &stuck)) }
+            @if desk.may(Act::Vote) { (waiting(desk, &mine, &marked, cursor.as_deref(), &shown)) }
+            @if desk.may(Act::Settle) { (stopped(desk, &stuck, &marked)) }
         }
+        (mail::way(desk))
     };
     Ok(respond::page(desk, Tab::Inbox, &title, &content))
 }
 
-fn waiting(desk: &Desk, mine: &[Row], cursor: Option<&str>, shown: &str) -> Markup {
+fn waiting(
+    desk: &Desk,
+    mine: &[Row],
+    marked: &BTreeSet<RequestId>,
+    cursor: Option<&str>,
+    shown: &str,
+) -> Markup {
     let seats = desk.who.seats.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
     html! {
         @if mine.is_empty() {
@@ -87,7 +105,7 @@ fn waiting(desk: &Desk, mine: &[Row], cursor: Option<&str>, shown: &str) -> Mark
             p.lead { (shown) (if mine.len() == 1 { " waits" } else { " wait" }) " for your signature for " (seats) ", the oldest first." }
             form method="post" action={ (super::ROOT) "/deny" } data-once {
                 (desk.fields())
-                (list::table(desk, mine, true))
+                (list::table(desk, mine, marked, true))
                 details.bulk {
                     summary { "Deny those that are chosen" }
                     (super::decide::seats(desk, "bulk"))
@@ -105,14 +123,14 @@ fn waiting(desk: &Desk, mine: &[Row], cursor: Option<&str>, shown: &str) -> Mark
     }
 }
 
-fn stopped(desk: &Desk, stuck: &[Row]) -> Markup {
+fn stopped(desk: &Desk, stuck: &[Row], marked: &BTreeSet<RequestId>) -> Markup {
     html! {
         h2 { "Stuck" }
         @if stuck.is_empty() {
             p.quiet { "Nothing is stuck." }
         } @else {
             p { "These stopped half way, and wait for you to say how to go on." }
-            (list::table(desk, stuck, false))
+            (list::table(desk, stuck, marked, false))
         }
         p.quiet { (show::number(stuck.len() as u64)) " stuck now." }
     }

@@ -1,6 +1,9 @@
 //! `/console/requests`: every request that the reader may know of, by status, action and subject.
 
+use std::collections::BTreeSet;
+
 use axum::response::Response;
+use countersign_core::id::RequestId;
 use countersign_service::caller::Act;
 use countersign_service::ports::store::{Row, Status};
 use countersign_service::requests::picture::ListQuery;
@@ -9,11 +12,14 @@ use maud::{Markup, html};
 use super::desk::Desk;
 use super::form::Sent;
 use super::layout::Tab;
-use super::{respond, show, words};
+use super::{glass, respond, show, words};
 use crate::view::page;
 
 /// How long a page is.
 const PAGE: u32 = 50;
+
+/// The words by which those are found whose glass was broken.
+const GLASS: [&str; 4] = ["any", "due", "overdue", "done"];
 
 /// The list. `?status=waiting&action=erase&cursor=…`
 pub(super) async fn show(desk: Desk) -> Response {
@@ -29,12 +35,20 @@ pub(super) async fn show(desk: Desk) -> Response {
     let query = ListQuery {
         status: status.into_iter().collect(),
         action,
+        glass: Some(desk.asked("glass")).filter(|word| GLASS.contains(word)).map(str::to_owned),
         after,
         limit: PAGE,
         ..ListQuery::default()
     };
-    match desk.app.service.list(&desk.caller, query).await {
-        Ok(rows) => respond::page(&desk, Tab::Requests, "Requests", &draw(&desk, &rows, status, None)),
+    let listed = async {
+        let rows = desk.app.service.list(&desk.caller, query).await?;
+        let marked = glass::marked(&desk, &rows).await?;
+        Ok((rows, marked))
+    };
+    match listed.await {
+        Ok((rows, marked)) => {
+            respond::page(&desk, Tab::Requests, "Requests", &draw(&desk, &rows, &marked, status, None))
+        }
         Err(refusal) => respond::refused(&desk, &refusal),
     }
 }
@@ -53,19 +67,32 @@ pub(super) async fn search(sent: Sent) -> Response {
     };
     let query =
         ListQuery { subject: Some((kind.to_owned(), text.to_owned())), limit: 200, ..ListQuery::default() };
-    match desk.app.service.list(&desk.caller, query).await {
-        Ok(rows) => respond::page(desk, Tab::Requests, "Search", &draw(desk, &rows, None, Some(kind))),
+    let listed = async {
+        let rows = desk.app.service.list(&desk.caller, query).await?;
+        let marked = glass::marked(desk, &rows).await?;
+        Ok((rows, marked))
+    };
+    match listed.await {
+        Ok((rows, marked)) => {
+            respond::page(desk, Tab::Requests, "Search", &draw(desk, &rows, &marked, None, Some(kind)))
+        }
         Err(refusal) => respond::refused(desk, &refusal),
     }
 }
 
-fn draw(desk: &Desk, rows: &[Row], status: Option<Status>, searched: Option<&str>) -> Markup {
+fn draw(
+    desk: &Desk,
+    rows: &[Row],
+    marked: &BTreeSet<RequestId>,
+    status: Option<Status>,
+    searched: Option<&str>,
+) -> Markup {
     let cursor = rows.last().filter(|_| searched.is_none() && rows.len() >= PAGE as usize);
     let cursor = cursor.map(|row| page::after_request(row.submitted_at, row.id));
-    let action = desk.asked("action");
+    let (action, glass) = (desk.asked("action"), desk.asked("glass"));
     let address = |status: &str| {
         let mut address = format!("{}/requests", super::ROOT);
-        let pairs: Vec<String> = [("status", status), ("action", action)]
+        let pairs: Vec<String> = [("status", status), ("action", action), ("glass", glass)]
             .iter()
             .filter(|(_, value)| {
                 !value.is_empty() && value.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
@@ -100,11 +127,17 @@ fn draw(desk: &Desk, rows: &[Row], status: Option<Status>, searched: Option<&str
                 }
             }
         }
+        @if desk.may(Act::List) && searched.is_none() {
+            p.quiet {
+                @if GLASS.contains(&glass) { (words::of("glass.list", glass)) " " a href={ (super::ROOT) "/requests" } { "All requests" } }
+                @else { a href={ (super::ROOT) "/requests?glass=any" } { (words::say("glass.lists")) } }
+            }
+        }
         section id="live" data-live[searched.is_none()] {
             @if rows.is_empty() {
                 div.empty { p.lead { "There are none." } }
             } @else {
-                (table(desk, rows, false))
+                (table(desk, rows, marked, false))
             }
             @if let Some(cursor) = cursor {
                 p { a.button.second href={ (here) (if here.contains('?') { "&" } else { "?" }) "cursor=" (cursor) } { "Earlier ones" } }
@@ -127,7 +160,7 @@ fn finder(desk: &Desk) -> Markup {
 }
 
 /// Rows of requests; to be chosen from, if several of them can be denied.
-pub(super) fn table(desk: &Desk, rows: &[Row], choose: bool) -> Markup {
+pub(super) fn table(desk: &Desk, rows: &[Row], marked: &BTreeSet<RequestId>, choose: bool) -> Markup {
     html! {
         table.requests {
             thead {
@@ -153,7 +186,7 @@ pub(super) fn table(desk: &Desk, rows: &[Row], choose: bool) -> Markup {
                         }
                         td data-label="Came" { (show::ago(desk, row.submitted_at)) span.quiet { ", " (words::of("channel", &row.channel)) } }
                         td data-label="Due" { (show::due(desk, row)) }
-                        td data-label="Status" { (show::status(row.status)) }
+                        td data-label="Status" { (show::status(row.status)) @if marked.contains(&row.id) { (glass::chip()) } }
                     }
                 }
             }

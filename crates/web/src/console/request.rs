@@ -12,7 +12,7 @@ use maud::{Markup, html};
 
 use super::desk::{Desk, Of};
 use super::layout::Tab;
-use super::{decide, history, plan, respond, show, verdict, words};
+use super::{decide, glass, history, plan, respond, show, verdict, words};
 
 /// What a request's page draws from.
 pub(super) struct Seen {
@@ -24,6 +24,12 @@ pub(super) struct Seen {
 impl Seen {
     /// Whether the reader stands on the side that asks, and so never votes.
     pub(super) fn asks(&self, desk: &Desk) -> bool {
+        let broke = self.told.picture.glass.as_ref().is_some_and(|glass| glass.by == desk.who.person);
+        self.asked(desk) || broke
+    }
+
+    /// Whether the reader asked, or answers for whoever did.
+    pub(super) fn asked(&self, desk: &Desk) -> bool {
         self.told.history.first().is_some_and(|first| match &first.event {
             Event::Submitted(submitted) => submitted.asking.persons.contains(&desk.who.person),
             _ => false,
@@ -68,6 +74,7 @@ fn draw(desk: &Desk, seen: &Seen) -> Markup {
             h1 { (headline(seen)) }
             p.lead { (asked(desk, seen)) }
             @if let Some(reason) = &picture.reason { blockquote { (reason) } }
+            div id="glass" data-live { (glass::mark(desk, seen)) }
             div.parts {
                 div.first {
                     section id="missing" data-live { (verdict::section(seen)) (ended(desk, seen)) }
@@ -75,6 +82,7 @@ fn draw(desk: &Desk, seen: &Seen) -> Markup {
                     @if !picture.parameters.is_empty() { (parameters(seen)) }
                 }
                 aside {
+                    (glass::review(desk, seen))
                     (decide::section(desk, seen))
                     section id="votes" data-live { (votes(desk, seen)) (proofs(desk, seen)) }
                     (decide::operator(desk, seen))

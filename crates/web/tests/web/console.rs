@@ -1,6 +1,7 @@
 //! The console as people who work here meet it, without a script; and as somebody does who means it no good.
 
 mod attack;
+mod glass;
 mod roles;
 
 use std::time::Duration;
@@ -316,4 +317,27 @@ async fn pages_are_light() {
         }
         assert!((10_000..100_000).contains(&weight), "{path}: {weight} bytes");
     }
+}
+
+#[tokio::test]
+async fn reviewer_chooses_when_they_get_mail_and_may_choose_as_for_everybody_again() {
+    let house = house().await;
+    let mut olga = clerk(&house, "reviewer").await;
+    assert!(olga.get("/console").await.text.contains("href=\"/console/mail\""));
+    let page = olga.get("/console/mail").await;
+    assert!(page.text.contains("You chose nothing yet") && page.text.contains("value=\"at_once\" checked"));
+    let digest = [("pace", "digest"), ("hour", "17"), ("zone", "America/New_York")];
+    let sent = olga.send_to(&page, "/mail", &digest).await;
+    assert_eq!(sent.location, "/console/mail?note=mail_chosen");
+    let page = olga.get(&sent.location).await;
+    for part in ["value=\"digest\" checked", "<option value=\"17\" selected", "value=\"America/New_York\""] {
+        assert!(page.text.contains(part), "{part} is not in {}", page.text);
+    }
+    for wrong in [("pace", "never"), ("hour", "24"), ("zone", "Nowhere/At all")] {
+        let fields: Vec<_> = digest.into_iter().filter(|(name, _)| *name != wrong.0).chain([wrong]).collect();
+        let sent = olga.send_to(&page, "/mail", &fields).await;
+        assert!(sent.location.ends_with("note=invalid"), "{wrong:?}: {}", sent.location);
+    }
+    olga.send_to(&page, "/mail", &[("usual", "yes")]).await;
+    assert!(olga.get("/console/mail").await.text.contains("You chose nothing yet"));
 }

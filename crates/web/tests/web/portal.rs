@@ -2,6 +2,7 @@
 
 mod attack;
 pub(crate) mod browser;
+mod mandate;
 
 use std::time::Duration;
 

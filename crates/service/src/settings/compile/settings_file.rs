@@ -13,9 +13,11 @@ use crate::settings::action::{Action, STANDARD};
 use crate::settings::bundle::Bundle;
 use crate::settings::duration::{DAY_MS, LONGEST_MS};
 use crate::settings::regime::{self, Regimes};
+use crate::settings::reviewers::Reviewers;
 use crate::settings::schedule::Schedule;
 use crate::settings::section::{Page, Placed, Section};
 use crate::settings::sessions::Sessions;
+use crate::settings::statements::Application;
 
 const SURVEY_MAX_AGE_MS: i64 = 60_000;
 const OWN_DATA_AFTER_MS: i64 = 30 * DAY_MS;
@@ -34,6 +36,8 @@ pub(super) struct SettingsFile {
     pub(super) own_data_after_ms: i64,
     pub(super) package_days: i64,
     pub(super) sessions: Sessions,
+    pub(super) statements: Vec<Application>,
+    pub(super) reviewers: Reviewers,
     pub(super) package_fetches: u32,
     pub(super) package_proof_max_age_ms: i64,
     pub(super) calendar: Calendar,
@@ -71,6 +75,8 @@ impl SettingsFile {
             own_data_after_ms: top.duration("own_data_after", 0..=LONGEST_MS).unwrap_or(OWN_DATA_AFTER_MS),
             package_days: top.number("package_days", 1..=365).unwrap_or(PACKAGE_DAYS),
             sessions: Sessions::read(&top),
+            statements: Application::read_all(&top),
+            reviewers: Reviewers::read(&top),
             package_fetches: top.number("package_fetches", 1..=1000).unwrap_or(PACKAGE_FETCHES) as u32,
             package_proof_max_age_ms: top
                 .duration("package_proof_max_age", 60_000..=DAY_MS)
@@ -98,6 +104,10 @@ impl SettingsFile {
 /// The names that policies may use, actions aside, and the environment.
 fn vocabulary(top: &Section<'_>, maps: &Maps) -> (Vocabulary, String) {
     let mut vocabulary = Vocabulary::standard();
+    // A policy that asks for a statement which nobody can make is told, as any misspelt name is.
+    if top.has("statements") {
+        vocabulary.methods.insert("statement".to_owned());
+    }
     let environment = top.needed("environment", "\"production\"");
     for name in environment.iter().cloned().chain(top.texts("environments")) {
         if name.value.trim().is_empty() || name.value.len() > 64 {

@@ -53,6 +53,39 @@ fn what_is_left_out_has_its_default() {
 }
 
 #[test]
+fn applications_that_state_who_is_signed_in_are_read_whole_or_told() {
+    let keys = r#"keys = '{"keys": [{"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}'"#;
+    let with = |lines: &str| {
+        format!(
+            "{SMALL}[[statements]]\nissuer = \"https://a.test\"\naudience = \"us\"\nidentity = \"account\"\n{lines}\n"
+        )
+    };
+    let policy = POLICY.replace("context.approvals.privacy >= 1", "context.verified.contains(\"statement\")");
+    let policy = [("policies/a.cedar", &*policy)];
+    let settings = compile(&with(&format!("algorithms = [\"ES256\"]\n{keys}")), &policy).unwrap();
+    let [application] = settings.statements.as_slice() else { panic!("one application") };
+    assert_eq!((&*application.claim, application.max_age_ms), ("sub", 600_000));
+    // A method that nobody can prove by is a misspelt name.
+    assert!(!mistakes(SMALL, &policy).is_empty());
+    for (lines, told) in [
+        (keys.to_owned(), "`algorithms` is missing"),
+        (format!("algorithms = [\"HS256\"]\n{keys}"), "`algorithms` cannot be `HS256`"),
+        (format!("algorithms = [\"none\"]\n{keys}"), "`algorithms` cannot be `none`"),
+        ("algorithms = [\"ES256\"]".to_owned(), "`keys_url` is missing"),
+        ("algorithms = [\"ES256\"]\nkeys = \"{}\"".to_owned(), "`keys` is no JWK set"),
+        ("algorithms = [\"ES256\"]\nkeys_url = \"http://a.test/k\"".to_owned(), "no address that keys"),
+        ("algorithms = [\"ES256\"]\nkeys_url = \"file:///k\"".to_owned(), "no address that keys"),
+        (format!("algorithms = [\"ES256\"]\nmax_age = \"30d\"\n{keys}"), "`max_age` is out of range"),
+    ] {
+        let said = mistakes(&with(&lines), &[]);
+        assert!(said.contains(told), "{lines}: {said}");
+    }
+    let once = with(&format!("algorithms = [\"ES256\"]\n{keys}"));
+    let twice = format!("{once}{}", once.strip_prefix(SMALL).unwrap());
+    assert!(mistakes(&twice, &[]).contains("has a section already"));
+}
+
+#[test]
 fn time_before_proof_is_never_longer_than_the_whole() {
     let text = format!("{SMALL}[actions.erase]\nexpires_after = \"1h\"\n");
     assert_eq!(compile(&text, &[]).unwrap().actions["erase"].expires_unproven_after_ms, 3_600_000);

@@ -19,7 +19,7 @@ use crate::view::request::Request;
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Method {
-    /// `email` or `totp`.
+    /// `email`, `totp` or `statement`.
     #[schema(example = "email")]
     method: String,
 }
@@ -28,7 +28,8 @@ pub(crate) struct Method {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Code {
-    /// What was sent to the requester, or what their device shows.
+    /// What was sent to the requester, what their device shows, or the signed statement of the application where they are
+    /// signed in.
     #[schema(example = "493817")]
     code: String,
 }
@@ -65,7 +66,7 @@ pub(in crate::api) async fn start(
     put, path = "/v1/requests/{id}/verifications/{method}", tag = "requests", operation_id = "prove",
     params(
         ("id" = String, Path, description = "The request's id."),
-        ("method" = String, Path, description = "`email` or `totp`."),
+        ("method" = String, Path, description = "`email`, `totp` or `statement`."),
     ),
     request_body = Code,
     responses((status = 200, description = "The code was right; the request as it now stands.", body = Request))
