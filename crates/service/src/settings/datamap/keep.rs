@@ -50,7 +50,8 @@ impl DataMap {
         });
         let tables =
             self.tables.iter().map(|table| Table { ways: ways(&table.ways), ..table.clone() }).collect();
-        let map = DataMap::of(self.source.clone(), roots.collect(), tables, self.datasets.clone());
+        let datasets = self.datasets.clone();
+        let map = DataMap::of(self.source.clone(), roots.collect(), tables, datasets, self.chunk_rows);
         DataMap { known: self.known.clone(), ..map }
     }
 

@@ -52,6 +52,7 @@ fn read_all<'a>(page: &'a Page<'a>, document: &'a toml::Spanned<toml::de::DeTabl
     if let Some(empty) = source.as_ref().filter(|it| it.value.is_empty()) {
         page.wrong(empty.span.clone(), "`source` is empty", "the source's name in the configuration");
     }
+    let chunk_rows = top.number("chunk_rows", 1..=10_000_000).and_then(|it| u32::try_from(it).ok());
     let mut shapes = vec![];
     let roots: Vec<Root> = top.list("root").into_iter().filter_map(|it| root(it, &mut shapes)).collect();
     let only_root = (roots.len() == 1).then(|| roots[0].table.clone());
@@ -106,7 +107,7 @@ fn read_all<'a>(page: &'a Page<'a>, document: &'a toml::Spanned<toml::de::DeTabl
             it
         });
         let source = source.map_or_else(String::new, |it| it.value.to_owned());
-        DataMap { known, ..DataMap::of(source, roots.collect(), tables, datasets) }
+        DataMap { known, ..DataMap::of(source, roots.collect(), tables, datasets, chunk_rows) }
     })?;
     map.check_terms(page);
     page.is_clean().then_some(map)
