@@ -14,7 +14,7 @@ use crate::app::Service;
 use crate::hold;
 use crate::jobs::halt::Halt;
 use crate::jobs::run::{OTHER_MAP, in_run, key, mapped_as_signed, retry};
-use crate::jobs::{JobError, Worked, keep_until, unpack};
+use crate::jobs::{JobError, Worked, keep_until, tell, unpack};
 use crate::ports::source::{RootKey, Source, SourceError, Stepped, Target as Rows};
 use crate::ports::store::{Change, Find, Loaded, Needs};
 use crate::record::History;
@@ -213,8 +213,13 @@ impl Service {
         };
         let roots = self.found_of(id).await?.map(|found| found.root_keys()).unwrap_or_default();
         let note = self.note_kept(id, terms, &roots);
+        let told = match dossier.submitted().target {
+            Target::Subject { .. } => tell::wishes(settings, latest, id, ended),
+            Target::Dataset { .. } => Vec::new(),
+        };
         let beside = move |loaded: &Loaded| {
             let (mut change, noted) = (unpack::all_loaded(loaded)?, note(loaded.now)?);
+            change.jobs.extend(told.iter().cloned());
             change.records.extend(noted.records);
             change.jobs.extend(noted.jobs);
             Ok(change)

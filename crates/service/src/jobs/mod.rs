@@ -12,6 +12,7 @@ pub(crate) mod keep_until;
 mod mail;
 mod run;
 pub(crate) mod schedule;
+pub(crate) mod tell;
 pub(crate) mod unpack;
 mod wake;
 mod work;

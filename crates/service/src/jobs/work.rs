@@ -130,6 +130,7 @@ impl Service {
             "keep_until" => self.keep_until(&job.key).await,
             "forget" => self.forget(request(&job.key)?).await,
             "forget_all" => self.forget_all().await,
+            "tell" => self.tell(&job.key).await,
             "mail_vote" => self.mail_vote(&job.key).await,
             "mail_code" => self.mail_code(request(&job.key)?).await,
             "mail_sign_in" => self.mail_signing_in(&job.key).await,

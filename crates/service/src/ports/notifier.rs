@@ -78,6 +78,15 @@ pub enum About {
         /// Whether votes that stood were voided, so that this is asked again.
         again: bool,
     },
+    /// Somebody's data was erased at its source: for one outside who got it from there.
+    Erased {
+        /// Which request.
+        request: RequestId,
+        /// The reader's name in the data map.
+        name: String,
+        /// By what the reader knows whose it was; may be nothing.
+        references: Vec<String>,
+    },
     /// Somebody broke the glass of a request, or nobody reviewed that in time.
     GlassBroken {
         /// Which.
@@ -100,6 +109,7 @@ impl About {
             About::SignIn { .. } => "sign_in",
             About::SetUp => "set_up",
             About::CallToVote { .. } => "call_to_vote",
+            About::Erased { .. } => "erased",
             About::GlassBroken { .. } => "glass_broken",
         }
     }

@@ -89,6 +89,7 @@
 
 mod keep;
 mod known;
+mod notify;
 mod read;
 mod replacement;
 #[cfg(test)]
@@ -103,6 +104,7 @@ use sha2::{Digest, Sha256};
 use super::mistake::Mistake;
 
 pub use known::{known_text, with_known};
+pub use notify::Recipient;
 pub use replacement::{Generalise, Part, Replacement, Template};
 
 /// The map of one source. Only [`DataMap::parse`] and [`DataMap::read`] make it.
@@ -116,6 +118,9 @@ pub struct DataMap {
     pub tables: Vec<Table>,
     /// What can be purged.
     pub datasets: Vec<Dataset>,
+    /// Who outside is told of erasures.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notify: Vec<Recipient>,
     /// How many rows an erasing transaction deletes at most where the source can do it in parts; `None`: all in one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub chunk_rows: Option<u32>,
@@ -310,15 +315,8 @@ impl DataMap {
         read::read(file, text)
     }
 
-    fn of(
-        source: String,
-        roots: Vec<Root>,
-        tables: Vec<Table>,
-        datasets: Vec<Dataset>,
-        chunk_rows: Option<u32>,
-    ) -> Self {
-        let mut map =
-            Self { source, roots, tables, datasets, chunk_rows, known: None, version: String::new() };
+    /// The same with its version.
+    fn versioned(mut map: Self) -> Self {
         // Structs, lists and sorted maps of plain values: there is nothing in it that JSON cannot hold.
         let canonical = serde_json::to_vec(&map).unwrap_or_default();
         map.version = hex::encode(Sha256::digest(&canonical));

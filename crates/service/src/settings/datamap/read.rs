@@ -5,6 +5,7 @@ mod way;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
+use super::notify::recipients;
 use super::{
     AgeFormat, Attribute, AttributeKind, Compare, DataMap, Dataset, IdentityColumn, Link, Root, Table, Way,
 };
@@ -66,6 +67,7 @@ fn read_all<'a>(page: &'a Page<'a>, document: &'a toml::Spanned<toml::de::DeTabl
             "add a [[root]] with the table of the subjects",
         );
     }
+    let notify = recipients(&top, &roots);
     let known = known(&top);
     if known.is_none() && roots.iter().any(|it| it.drift.is_some()) {
         let advice = "write down what was looked at: `countersign source known SOURCE MAP`";
@@ -107,7 +109,8 @@ fn read_all<'a>(page: &'a Page<'a>, document: &'a toml::Spanned<toml::de::DeTabl
             it
         });
         let source = source.map_or_else(String::new, |it| it.value.to_owned());
-        DataMap { known, ..DataMap::of(source, roots.collect(), tables, datasets, chunk_rows) }
+        let (roots, version) = (roots.collect(), String::new());
+        DataMap::versioned(DataMap { source, roots, tables, datasets, notify, chunk_rows, known, version })
     })?;
     map.check_terms(page);
     page.is_clean().then_some(map)
