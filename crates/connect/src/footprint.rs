@@ -5,6 +5,7 @@
 //! - [`reach`]: the SQL that collects reached rows, as common table expressions or temporary tables.
 //! - [`ties`]: foreign keys onto rows that go: which pointers are emptied first, in which order tables are deleted.
 //! - [`count`], [`guard`], [`act`], [`read`]: counting, whether somebody else's rows are in the way, erasing, exporting.
+//! - [`part`]: what of an erasure may go in transactions of its own.
 
 pub(crate) mod act;
 pub(crate) mod build;
@@ -13,7 +14,9 @@ pub(crate) mod clear;
 pub(crate) mod count;
 pub(crate) mod guard;
 pub(crate) mod lookup;
+pub(crate) mod need;
 mod others;
+pub(crate) mod part;
 pub(crate) mod purge;
 pub(crate) mod reach;
 pub(crate) mod read;

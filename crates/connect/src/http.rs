@@ -19,7 +19,7 @@ use countersign_core::plan::{Counts, PlanLine, SourcePlan, Treatment};
 use countersign_core::receipt::{Outcome, Receipt, ReceiptKey};
 use countersign_service::ports::following;
 use countersign_service::ports::source::{
-    Exported, Finding, Identity, Match, RootKey, Severity, Source, SourceError, Stepped, Target,
+    Exported, Finding, Identity, Match, Rights, RootKey, Severity, Source, SourceError, Stepped, Target,
 };
 use countersign_service::settings::datamap::DataMap;
 use sha2::{Digest, Sha256};
@@ -204,6 +204,12 @@ impl Source for HttpSource {
         true
     }
 
+    async fn rights(&self, _: &DataMap, _: Option<&str>) -> Result<Rights, SourceError> {
+        let least = "the service decides what this program may: let the key that signs its calls do `plan`, `export`, \
+                     `erase`, `status` and `void`, and nothing else";
+        Ok(Rights { least: vec![least.to_owned()], ..Rights::default() })
+    }
+
     async fn check(&self, map: &DataMap) -> Result<Vec<Finding>, SourceError> {
         let mut findings = vec![];
         let mut say = |severity, message: String| findings.push(Finding { severity, message });
@@ -315,6 +321,7 @@ impl Source for HttpSource {
         target: &Target,
     ) -> Result<Stepped, SourceError> {
         job::may_erase(&self.name, permit, key)?;
+        job::is_whole(&self.name, key)?;
         let whose = self.whose(map, target)?;
         // Asked first: what was called before and not answered is not called again blindly.
         match self.status(key).await.map_err(|it| self.harmless(it))? {

@@ -1,6 +1,7 @@
 //! What every connector checks before it acts, the same way.
 
 use countersign_core::permit::Permit;
+use countersign_core::plan::Counts;
 use countersign_core::receipt::ReceiptKey;
 use countersign_service::ports::source::SourceError;
 
@@ -36,6 +37,23 @@ pub(crate) fn may_make(
         return Err(refused(source, "its data map makes pseudonyms, and there is no key for them here"));
     }
     Ok(())
+}
+
+/// Whether more rows were counted than were signed.
+pub(crate) fn beyond(counted: &Counts, ceiling: Option<&Counts>) -> bool {
+    ceiling.is_some_and(|it| counted.beyond(it).is_some())
+}
+
+/// What is counted now and what parts have done before: together they are held against what was signed.
+pub(crate) fn plus(counted: &Counts, parts: &Counts) -> Counts {
+    let mut sum = counted.clone();
+    sum.add_all(parts);
+    sum
+}
+
+/// Whether a key is of a whole step, where nothing is done in parts.
+pub(crate) fn is_whole(source: &str, key: &ReceiptKey) -> Result<(), SourceError> {
+    if key.chunk == 0 { Ok(()) } else { Err(refused(source, "it does nothing in parts")) }
 }
 
 pub(crate) fn refused(source: &str, reason: impl Into<String>) -> SourceError {

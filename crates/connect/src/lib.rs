@@ -1,6 +1,7 @@
 //! Their data: connectors to real data stores, and the package that an export becomes; and the provider of their identities.
 //! A connector knows its source and the data map, never our store.
 
+mod access;
 mod catalog;
 mod dialect;
 mod discover;

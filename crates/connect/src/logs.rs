@@ -34,7 +34,7 @@ use countersign_core::plan::{Counts, SourcePlan};
 use countersign_core::receipt::{Receipt, ReceiptKey};
 use countersign_service::ports::following;
 use countersign_service::ports::source::{
-    Exported, Finding, Identity, Match, RootKey, Source, SourceError, Stepped, Target,
+    Exported, Finding, Identity, Match, Rights, RootKey, Source, SourceError, Stepped, Target,
 };
 use countersign_service::settings::datamap::DataMap;
 use tokio::sync::mpsc;
@@ -170,6 +170,12 @@ impl Source for LogsSource {
         true
     }
 
+    async fn rights(&self, _: &DataMap, _: Option<&str>) -> Result<Rights, SourceError> {
+        let least = "the user that runs this program reads, writes and makes files in the folder and those below: a file \
+                     is replaced by another, and a journal stands in `.countersign/`";
+        Ok(crate::access::of(&self.inner.options.directory, least))
+    }
+
     async fn check(&self, map: &DataMap) -> Result<Vec<Finding>, SourceError> {
         let map = map.clone();
         self.working(move |inner| inner.check(&map)).await
@@ -220,6 +226,7 @@ impl Source for LogsSource {
         target: &Target,
     ) -> Result<Stepped, SourceError> {
         job::may_erase(&self.inner.name, permit, key)?;
+        job::is_whole(&self.inner.name, key)?;
         let (key, map, target) = (key.clone(), map.clone(), target.clone());
         let ceiling = permit.ceiling().cloned();
         self.working(move |inner| inner.erase(&key, &map, &target, ceiling.as_ref())).await

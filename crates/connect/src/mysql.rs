@@ -11,7 +11,9 @@ mod export;
 mod failure;
 mod fit;
 mod make;
+mod part;
 mod receipt;
+mod rights;
 mod roots;
 mod statement;
 
@@ -24,7 +26,7 @@ use countersign_core::permit::Permit;
 use countersign_core::plan::{Counts, SourcePlan};
 use countersign_core::receipt::{Receipt, ReceiptKey};
 use countersign_service::ports::source::{
-    Exported, Finding, Identity, Match, RootKey, Source, SourceError, Stepped, Target,
+    Exported, Finding, Identity, Match, Rights, RootKey, Source, SourceError, Stepped, Target,
 };
 use countersign_service::settings::datamap::{DataMap, Root};
 use mysql_async::{Error, Opts};
@@ -259,6 +261,10 @@ impl Source for MysqlSource {
         &self.name
     }
 
+    fn in_parts(&self) -> bool {
+        true
+    }
+
     async fn check(&self, map: &DataMap) -> Result<Vec<Finding>, SourceError> {
         let mut session = self.reading().await?;
         let read = self.catalog(&mut session).await?;
@@ -270,6 +276,10 @@ impl Source for MysqlSource {
         findings.0.sort_by_key(|it| std::cmp::Reverse(it.severity));
         session.close().await;
         Ok(findings.0)
+    }
+
+    async fn rights(&self, map: &DataMap, to: Option<&str>) -> Result<Rights, SourceError> {
+        self.rights_of(map, to).await
     }
 
     async fn tables(&self) -> Result<BTreeMap<String, Vec<String>>, SourceError> {

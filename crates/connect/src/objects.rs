@@ -20,7 +20,7 @@ use countersign_core::plan::{Counts, SourcePlan};
 use countersign_core::receipt::{Receipt, ReceiptKey};
 use countersign_service::ports::following;
 use countersign_service::ports::source::{
-    Exported, Finding, Identity, Match, RootKey, Source, SourceError, Stepped, Target,
+    Exported, Finding, Identity, Match, Rights, RootKey, Source, SourceError, Stepped, Target,
 };
 use countersign_service::settings::datamap::DataMap;
 use object_store::aws::AmazonS3Builder;
@@ -182,6 +182,10 @@ impl Source for ObjectsSource {
         true
     }
 
+    async fn rights(&self, _: &DataMap, _: Option<&str>) -> Result<Rights, SourceError> {
+        Ok(self.rights_there())
+    }
+
     async fn check(&self, map: &DataMap) -> Result<Vec<Finding>, SourceError> {
         self.findings(map).await
     }
@@ -223,6 +227,7 @@ impl Source for ObjectsSource {
         target: &Target,
     ) -> Result<Stepped, SourceError> {
         job::may_erase(&self.name, permit, key)?;
+        job::is_whole(&self.name, key)?;
         self.delete(key, map, target, permit.ceiling()).await
     }
 

@@ -7,8 +7,10 @@ mod dialect;
 mod erase;
 mod export;
 mod make;
+mod part;
 mod pool;
 mod receipt;
+mod rights;
 mod roots;
 
 use std::collections::BTreeMap;
@@ -19,7 +21,7 @@ use countersign_core::permit::Permit;
 use countersign_core::plan::{Counts, SourcePlan};
 use countersign_core::receipt::{Receipt, ReceiptKey};
 use countersign_service::ports::source::{
-    Exported, Finding, Identity, Match, RootKey, Source, SourceError, Stepped, Target,
+    Exported, Finding, Identity, Match, Rights, RootKey, Source, SourceError, Stepped, Target,
 };
 use countersign_service::settings::datamap::{DataMap, Root};
 use tokio::sync::mpsc;
@@ -233,6 +235,10 @@ impl Source for PostgresSource {
         &self.name
     }
 
+    fn in_parts(&self) -> bool {
+        true
+    }
+
     async fn check(&self, map: &DataMap) -> Result<Vec<Finding>, SourceError> {
         let mut client = self.client().await?;
         let transaction = self.reading(&mut client).await?;
@@ -244,6 +250,10 @@ impl Source for PostgresSource {
         }
         findings.0.sort_by_key(|it| std::cmp::Reverse(it.severity));
         Ok(findings.0)
+    }
+
+    async fn rights(&self, map: &DataMap, to: Option<&str>) -> Result<Rights, SourceError> {
+        self.rights_of(map, to).await
     }
 
     async fn tables(&self) -> Result<BTreeMap<String, Vec<String>>, SourceError> {

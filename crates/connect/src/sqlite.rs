@@ -6,6 +6,7 @@ mod connection;
 pub(crate) mod dialect;
 mod erase;
 mod export;
+mod part;
 mod receipt;
 mod roots;
 
@@ -18,7 +19,7 @@ use countersign_core::permit::Permit;
 use countersign_core::plan::{Counts, SourcePlan};
 use countersign_core::receipt::{Receipt, ReceiptKey};
 use countersign_service::ports::source::{
-    Exported, Finding, Identity, Match, RootKey, Source, SourceError, Stepped, Target,
+    Exported, Finding, Identity, Match, Rights, RootKey, Source, SourceError, Stepped, Target,
 };
 use countersign_service::settings::datamap::DataMap;
 use rusqlite::{Connection, TransactionBehavior};
@@ -245,6 +246,10 @@ impl Source for SqliteSource {
         &self.inner.name
     }
 
+    fn in_parts(&self) -> bool {
+        true
+    }
+
     async fn check(&self, map: &DataMap) -> Result<Vec<Finding>, SourceError> {
         let map = map.clone();
         self.reading(move |inner, connection| {
@@ -258,6 +263,10 @@ impl Source for SqliteSource {
             Ok(findings.0)
         })
         .await
+    }
+
+    async fn rights(&self, _: &DataMap, _: Option<&str>) -> Result<Rights, SourceError> {
+        Ok(crate::access::of(&self.inner.options.path, connection::LEAST))
     }
 
     async fn tables(&self) -> Result<BTreeMap<String, Vec<String>>, SourceError> {
@@ -331,8 +340,16 @@ impl Source for SqliteSource {
         job::may_erase(&self.inner.name, permit, key)?;
         let (key, map, target) = (key.clone(), map.clone(), target.clone());
         let ceiling = permit.ceiling().cloned();
-        self.writing(move |inner, connection| inner.erase(connection, &key, &map, &target, ceiling.as_ref()))
-            .await
+        self.writing(move |inner, connection| {
+            let ceiling = ceiling.as_ref();
+            let part = match key.chunk {
+                0 => None,
+                _ => inner.part(connection, &key, &map, &target, ceiling)?,
+            };
+            let whole = ReceiptKey { chunk: 0, ..key };
+            part.map_or_else(|| inner.erase(connection, &whole, &map, &target, ceiling), Ok)
+        })
+        .await
     }
 
     async fn receipt(&self, key: &ReceiptKey) -> Result<Option<Receipt>, SourceError> {

@@ -10,6 +10,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use countersign_connect::{postgres, sqlite};
+use countersign_core::receipt::{Outcome, Receipt, ReceiptKey};
 use countersign_service::ports::source::{Exported, RootKey, Source, SourceError, Stepped, Target, Value};
 use countersign_service::settings::DataMap;
 use permit::{key, permit};
@@ -115,6 +116,56 @@ async fn a_process_killed_inside_the_transaction_leaves_no_receipt_and_the_next_
     assert_eq!((rows(&path, "person"), rows(&path, "thing")), (1, 1));
 }
 
+/// Not a test of its own either.
+#[tokio::test]
+#[ignore = "run by the test below"]
+async fn child_does_the_second_part_slowly() {
+    let Ok(path) = std::env::var(CHILD) else { return };
+    part(&source(Path::new(&path), PACE_MS * 30), 2).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_process_killed_inside_a_part_leaves_the_parts_before_and_the_next_goes_on() {
+    let (path, _folder) = file();
+    let source = source(&path, 0);
+    let Stepped::Part(first) = part(&source, 1).await.unwrap() else { panic!("a part") };
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "child_does_the_second_part_slowly", "--ignored"])
+        .env(CHILD, &path)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    let began = Instant::now();
+    while connection.execute_batch("BEGIN IMMEDIATE; ROLLBACK").is_ok() {
+        assert!(began.elapsed() < Duration::from_secs(20), "the child never began");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    drop(connection);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!((rows(&path, "person"), rows(&path, "thing")), (2, 2));
+    the_rest_is_done_once(&source, &first).await;
+    assert_eq!((rows(&path, "person"), rows(&path, "thing")), (1, 1));
+    assert_eq!(rows(&path, "countersign_receipt"), 3, "two parts and the whole");
+}
+
+async fn part(source: &dyn Source, chunk: u32) -> Result<Stepped, SourceError> {
+    let map = DataMap::parse(&format!("chunk_rows = 1\n{MAP}")).unwrap();
+    let key = ReceiptKey { chunk, ..key(1) };
+    source.erase(&permit(1, "erase", None), &key, &map, &ana()).await
+}
+
+/// After the first part, and a try of the second that came to nothing.
+async fn the_rest_is_done_once(source: &dyn Source, first: &Receipt) {
+    assert_eq!(source.receipt(&key(1)).await.unwrap(), None, "the whole is not done");
+    assert_eq!(source.receipt(&ReceiptKey { chunk: 2, ..key(1) }).await.unwrap(), None);
+    assert_eq!(part(source, 1).await.unwrap(), Stepped::Part(first.clone()), "and is not done again");
+    assert!(matches!(part(source, 2).await, Ok(Stepped::Part(_))));
+    assert!(matches!(part(source, 3).await, Ok(Stepped::Done(_))));
+}
+
 #[tokio::test]
 async fn a_file_that_somebody_else_writes_is_not_available_and_nothing_is_done() {
     let (path, _folder) = file();
@@ -207,21 +258,27 @@ fn server(
     Some((postgres::PostgresSource::open("shop", options).unwrap(), database))
 }
 
+const IDLE: &str = "FROM pg_stat_activity WHERE datname = current_database() \
+                    AND state = 'idle in transaction' AND pid <> pg_backend_pid()";
+
+/// Waits until some backend pauses inside a transaction, and kills it.
+async fn kill_inside(database: &countersign_testing::postgres::Database<'_>) -> bool {
+    inside(database).await;
+    database.run(&format!("SELECT count(pg_terminate_backend(pid)) {IDLE}")).unwrap().trim() == "1"
+}
+
+async fn inside(database: &countersign_testing::postgres::Database<'_>) {
+    let began = Instant::now();
+    while database.run(&format!("SELECT count(*) {IDLE}")).unwrap().trim() != "1" {
+        assert!(began.elapsed() < Duration::from_secs(30), "it was never found inside the transaction");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backend_killed_inside_the_transaction_leaves_no_receipt_and_the_next_try_does_it_once() {
     let Some((slow, database)) = server(PACE_MS * 3) else { return };
-    let killing = async {
-        let kill = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() \
-                    AND state = 'idle in transaction' AND pid <> pg_backend_pid()";
-        for _ in 0..100 {
-            tokio::time::sleep(Duration::from_millis(100)).await;
-            if database.run(kill).unwrap().trim() == "1" {
-                return true;
-            }
-        }
-        false
-    };
-    let (tried, killed) = tokio::join!(erase(&slow), killing);
+    let (tried, killed) = tokio::join!(erase(&slow), kill_inside(&database));
     assert!(killed, "it was never found inside the transaction");
     assert!(matches!(tried, Err(SourceError::Unavailable { .. })), "{tried:?}");
     let source = postgres::PostgresSource::open("shop", postgres::Options::new(database.url())).unwrap();
@@ -229,6 +286,51 @@ async fn a_backend_killed_inside_the_transaction_leaves_no_receipt_and_the_next_
     let done = erase(&source).await.unwrap();
     assert_eq!(erase(&source).await.unwrap(), done);
     assert_eq!(database.run("SELECT count(*) FROM thing").unwrap().trim(), "1");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backend_killed_inside_a_part_leaves_the_parts_before_and_the_next_goes_on() {
+    let Some((slow, database)) = server(PACE_MS * 3) else { return };
+    let source = postgres::PostgresSource::open("shop", postgres::Options::new(database.url())).unwrap();
+    let Stepped::Part(first) = part(&source, 1).await.unwrap() else { panic!("a part") };
+    let (tried, killed) = tokio::join!(part(&slow, 2), kill_inside(&database));
+    assert!(killed, "it was never found inside the transaction");
+    assert!(matches!(tried, Err(SourceError::Unavailable { .. })), "{tried:?}");
+    assert_eq!(database.run("SELECT count(*) FROM thing").unwrap().trim(), "2");
+    the_rest_is_done_once(&source, &first).await;
+    assert_eq!(database.run("SELECT count(*) FROM thing").unwrap().trim(), "1");
+    assert_eq!(database.run("SELECT count(*) FROM countersign_receipt").unwrap().trim(), "3");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_workers_do_each_part_once() {
+    let Some((source, database)) = server(0) else { return };
+    let other = postgres::PostgresSource::open("shop", postgres::Options::new(database.url())).unwrap();
+    for chunk in 1..=3 {
+        let (one, two) = tokio::join!(part(&source, chunk), part(&other, chunk));
+        assert_eq!(one.unwrap(), two.unwrap(), "part {chunk}");
+    }
+    assert_eq!(database.run("SELECT count(*) FROM thing").unwrap().trim(), "1");
+    assert_eq!(database.run("SELECT count(*) FROM countersign_receipt").unwrap().trim(), "3");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn making_void_waits_for_the_part_that_is_under_way() {
+    let Some((_, database)) = server(0) else { return };
+    let options = |pace_ms| postgres::Options { pace_ms, ..postgres::Options::new(database.url()) };
+    let slow = postgres::PostgresSource::open("shop", options(PACE_MS * 2)).unwrap();
+    let source = postgres::PostgresSource::open("shop", options(0)).unwrap();
+    let voiding = async {
+        inside(&database).await;
+        let void = source.void(&key(1)).await.unwrap();
+        // What was committed of it is there by now, and nothing comes after.
+        (void.outcome, source.receipt(&ReceiptKey { chunk: 1, ..key(1) }).await.unwrap())
+    };
+    let (done, (void, known)) = tokio::join!(part(&slow, 1), voiding);
+    let Ok(Stepped::Part(receipt)) = done else { panic!("{done:?}") };
+    assert_eq!((void, known), (Outcome::Void, Some(receipt)));
+    assert!(matches!(part(&source, 2).await, Ok(Stepped::Void(_))));
+    assert_eq!(database.run("SELECT count(*) FROM thing").unwrap().trim(), "2");
 }
 
 #[tokio::test(flavor = "multi_thread")]

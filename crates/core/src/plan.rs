@@ -119,6 +119,13 @@ impl Counts {
             .flat_map(|(source, tables)| tables.iter().map(move |(table, rows)| (&**source, &**table, *rows)))
     }
 
+    /// Adds what another has, table by table.
+    pub fn add_all(&mut self, other: &Counts) {
+        for (source, table, rows) in other.iter() {
+            self.add(source, table, rows);
+        }
+    }
+
     /// Rows in all.
     pub fn rows(&self) -> u64 {
         self.iter().fold(0, |sum, (_, _, rows)| sum.saturating_add(rows))

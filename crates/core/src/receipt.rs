@@ -14,7 +14,7 @@ pub struct ReceiptKey {
     pub run: u32,
     /// Which step of the run: the source's name.
     pub step: String,
-    /// Which part of the step, from 0. A history takes only 0: it has no way to know how many parts there are.
+    /// 0 for the whole step, which is done or void by it; from 1 for a part that was done before.
     pub chunk: u32,
 }
 

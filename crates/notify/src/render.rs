@@ -90,6 +90,16 @@ pub fn render(about: &About, language: &str) -> Text {
                 words.request(*request),
             ],
         ),
+        About::Erased { request, name, references } => {
+            let mut lines =
+                vec![words.fill("erased.what", &[("name", &word(name))]), words.text("erased.please")];
+            if !references.is_empty() {
+                lines.push(words.text("erased.reference"));
+                lines.extend(references.iter().map(|it| word(it)));
+            }
+            lines.push(words.request(*request));
+            (words.text("erased.subject"), lines)
+        }
         About::Digest { waiting, more, link } => words.digest(waiting, *more, link),
         About::GlassBroken { request, action, review_due, overdue, link } => {
             let mut lines = vec![

@@ -75,11 +75,47 @@ pub struct Request {
     pub runs: u32,
     /// Why it is stuck.
     pub stuck: Option<String>,
+    /// Who outside is told once it is done.
+    pub tells: Vec<Recipient>,
+    /// How far each source is, once there was a run.
+    pub steps: Vec<Step>,
     /// What happened, in order.
     pub events: Vec<Happened>,
     /// The one key to a subject's own request; in the answer to its submission alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_token: Option<Secret>,
+    /// Whatever else the server says.
+    #[serde(flatten)]
+    pub more: Map<String, Value>,
+}
+
+/// Somebody outside who is told.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Recipient {
+    /// The source.
+    pub source: String,
+    /// Its name.
+    pub name: String,
+    /// What it holds.
+    pub holds: String,
+    /// Whatever else the server says.
+    #[serde(flatten)]
+    pub more: Map<String, Value>,
+}
+
+/// How far one source is.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Step {
+    /// The source.
+    pub source: String,
+    /// `done`, `undone` or `unknown`.
+    pub state: String,
+    /// How many parts of it were done.
+    pub parts: u64,
+    /// Rows that were touched.
+    pub rows: u64,
     /// Whatever else the server says.
     #[serde(flatten)]
     pub more: Map<String, Value>,

@@ -85,6 +85,15 @@ impl<'a> Purge<'a> {
         self.old(&format!("SELECT {columns} FROM {} AS x WHERE ", self.table.quoted), before)
     }
 
+    /// Selects `columns` of them.
+    pub(super) fn pick(&self, columns: &str, before: Timestamp) -> Sql {
+        self.old(&format!("SELECT {columns} FROM {} AS x WHERE ", self.table.quoted), before)
+    }
+
+    pub(super) fn dialect(&self) -> &'static dyn Dialect {
+        self.dialect
+    }
+
     fn old(&self, begin: &str, before: Timestamp) -> Sql {
         let mut sql = Sql::new(self.dialect);
         sql.push(begin);

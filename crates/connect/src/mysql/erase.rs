@@ -1,7 +1,7 @@
 //! The erasing transaction: receipt first, then locking, counting, comparing, acting, counting again, commit.
 
 use countersign_core::plan::Counts;
-use countersign_core::receipt::{Outcome, ReceiptKey};
+use countersign_core::receipt::ReceiptKey;
 use countersign_service::ports::source::{SourceError, Stepped, Target};
 use countersign_service::settings::datamap::DataMap;
 use mysql_async::Error;
@@ -10,16 +10,16 @@ use super::connection::Session;
 use super::failure::{lost_a_race, was_rolled_back};
 use super::{MysqlSource, make, receipt};
 use crate::footprint::act::Act;
-use crate::footprint::lookup;
 use crate::footprint::reach::Start;
-use crate::job::{refused, unavailable};
+use crate::footprint::{Footprint, lookup, part};
+use crate::job::{beyond, plus, refused, unavailable};
 use crate::sql::Sql;
 
 /// How often a transaction is done again after it lost against another one.
 const TRIES: u32 = 5;
 
 /// Why a try did not come to an end of its own.
-enum Broken {
+pub(super) enum Broken {
     /// The server said so.
     Server(Error),
     /// We did.
@@ -60,18 +60,25 @@ impl MysqlSource {
         target: &Target,
         ceiling: Option<&Counts>,
     ) -> Result<Stepped, SourceError> {
+        let whole = ReceiptKey { chunk: 0, ..key.clone() };
+        let mut parts_left = key.chunk > 0;
         for _ in 0..TRIES {
             let mut session = self.session().await?;
-            let tried = self.erase_once(&mut session, key, map, target, ceiling).await;
+            let tried = match key.chunk {
+                0 => self.erase_once(&mut session, key, map, target, ceiling).await.map(Some),
+                _ if parts_left => self.part_once(&mut session, key, map, target, ceiling).await,
+                _ => self.erase_once(&mut session, &whole, map, target, ceiling).await.map(Some),
+            };
             // Whatever was not committed is undone before anybody tries again: a statement that failed, or waited too
             // long for a lock, leaves the rest of its transaction standing.
-            if !matches!(tried, Ok(Stepped::Done(_))) {
+            if !matches!(tried, Ok(Some(Stepped::Done(_) | Stepped::Part(_)))) {
                 // Where that cannot be said to the server, the end of the connection says it.
                 let _ = session.run("ROLLBACK").await;
             }
             session.close().await;
             match tried {
-                Ok(stepped) => return Ok(stepped),
+                Ok(Some(stepped)) => return Ok(stepped),
+                Ok(None) => parts_left = false,
                 Err(Broken::Server(error)) if lost_a_race(&error) => {}
                 Err(Broken::Server(error)) => return Err(self.failed(&error)),
                 Err(Broken::Told(error)) => return Err(error),
@@ -93,18 +100,16 @@ impl MysqlSource {
         session.run("START TRANSACTION").await?;
         // INVARIANT 6: the receipt is the first statement. Whoever finds its key taken has nothing to do.
         if !receipt::take(session, &self.home, key, "done").await? {
-            return match receipt::find(session, &self.home, key).await? {
-                Some(standing) if standing.outcome == Outcome::Void => Ok(Stepped::Void(standing)),
-                Some(standing) => Ok(Stepped::Done(standing)),
-                None => Err(refused(&self.name, "a receipt is taken and cannot be read").into()),
-            };
+            return self.standing(session, key).await;
         }
+        let parts = receipt::parts(session, &self.home, key).await?;
+        let parts = part::so_far(&parts).map_err(|it| refused(&self.name, it))?.unwrap_or_default();
         let end = match target {
             Target::Subject(roots) => {
                 let starts = self.starts(map, roots)?;
-                self.erase_subject(session, map, &starts, ceiling).await?
+                self.erase_subject(session, map, &starts, ceiling, &parts).await?
             }
-            Target::Dataset { .. } => self.erase_dataset(session, map, target, ceiling).await?,
+            Target::Dataset { .. } => self.erase_dataset(session, map, target, ceiling, &parts).await?,
         };
         match end {
             End::RollBack(stepped) => Ok(stepped),
@@ -123,6 +128,7 @@ impl MysqlSource {
         map: &DataMap,
         target: &Target,
         ceiling: Option<&Counts>,
+        parts: &Counts,
     ) -> Result<End, Broken> {
         let Target::Dataset { name, before } = target else {
             return Err(refused(&self.name, "a subject is no dataset").into());
@@ -133,8 +139,9 @@ impl MysqlSource {
         for (_, rows) in session.lines(&purge.count(*before)).await? {
             counted.add(&self.name, &purge.table.name, rows);
         }
-        if beyond(&counted, ceiling) {
-            return Ok(End::RollBack(Stepped::Beyond { counted }));
+        let sum = plus(&counted, parts);
+        if beyond(&sum, ceiling) {
+            return Ok(End::RollBack(Stepped::Beyond { counted: sum }));
         }
         self.pause().await;
         let gone = session.execute(&purge.delete(*before)).await?;
@@ -148,15 +155,12 @@ impl MysqlSource {
         map: &DataMap,
         starts: &[Start],
         ceiling: Option<&Counts>,
+        parts: &Counts,
     ) -> Result<End, Broken> {
         let read = self.catalog(session).await?;
         let footprint = self.footprint(map, &read, session)?;
-        for (wanted, sql) in footprint.count_roots(starts, true) {
-            let there = session.texts(&sql).await?.len();
-            if there != wanted {
-                let what = format!("{there} of {wanted} root rows are there");
-                return Ok(End::RollBack(Stepped::Changed { what }));
-            }
+        if let Some(what) = self.roots_missing(session, &footprint, starts).await? {
+            return Ok(End::RollBack(Stepped::Changed { what }));
         }
         for i in footprint.reach_order.iter().copied().filter(|it| footprint.nodes[*it].held) {
             if let Some(lock) = footprint.lock_shared(i) {
@@ -169,7 +173,7 @@ impl MysqlSource {
         let mut sql = Sql::new(session.dialect());
         footprint.count(&mut sql);
         let found = session.lines(&sql).await?;
-        let counted = footprint.counts(&self.name, &found);
+        let counted = plus(&footprint.counts(&self.name, &found), parts);
         if beyond(&counted, ceiling) {
             return Ok(End::RollBack(Stepped::Beyond { counted }));
         }
@@ -204,9 +208,25 @@ impl MysqlSource {
         Ok(End::Commit(footprint.touched(&self.name, &found)))
     }
 
+    /// Root rows that should be there and are not; those that are there are locked.
+    pub(super) async fn roots_missing(
+        &self,
+        session: &mut Session,
+        footprint: &Footprint<'_>,
+        starts: &[Start],
+    ) -> Result<Option<String>, Error> {
+        for (wanted, sql) in footprint.count_roots(starts, true) {
+            let there = session.texts(&sql).await?.len();
+            if there != wanted {
+                return Ok(Some(format!("{there} of {wanted} root rows are there")));
+            }
+        }
+        Ok(None)
+    }
+
     /// Whether a statement did to as many rows as were counted. Fewer may be right, where a row had its value already
     /// or the database itself removed some with others; that nothing is left is looked at afterwards.
-    fn compare(&self, table: &str, counted: u64, touched: u64) -> Result<(), SourceError> {
+    pub(super) fn compare(&self, table: &str, counted: u64, touched: u64) -> Result<(), SourceError> {
         if touched > counted {
             let reason = format!("{touched} rows of `{table}` would be touched where {counted} were counted");
             return Err(refused(&self.name, reason));
@@ -214,13 +234,13 @@ impl MysqlSource {
         Ok(())
     }
 
-    async fn pause(&self) {
+    pub(super) async fn pause(&self) {
         if !self.pace.is_zero() {
             tokio::time::sleep(self.pace).await;
         }
     }
 
-    async fn commit(&self, session: &mut Session) -> Result<(), Broken> {
+    pub(super) async fn commit(&self, session: &mut Session) -> Result<(), Broken> {
         match session.run("COMMIT").await {
             Ok(()) => Ok(()),
             Err(error) if was_rolled_back(&error) => Err(error.into()),
@@ -230,9 +250,4 @@ impl MysqlSource {
             })),
         }
     }
-}
-
-/// Whether more rows were counted than were signed.
-pub(super) fn beyond(counted: &Counts, ceiling: Option<&Counts>) -> bool {
-    ceiling.is_some_and(|it| counted.beyond(it).is_some())
 }

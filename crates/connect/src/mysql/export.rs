@@ -5,11 +5,11 @@ use countersign_service::ports::source::{Exported, SourceError, Target, Value};
 use countersign_service::settings::datamap::DataMap;
 use tokio::sync::mpsc::Sender;
 
+use super::MysqlSource;
 use super::connection::Session;
-use super::{MysqlSource, erase};
 use crate::catalog::{Column, Kind};
 use crate::footprint::read::Section;
-use crate::job;
+use crate::job::{self, beyond};
 use crate::sql::Sql;
 
 /// One table's part of an export.
@@ -32,7 +32,7 @@ impl MysqlSource {
         let plan = self.surveyed(&mut session, map, target).await?;
         let mut counted = Counts::default();
         plan.lines.iter().for_each(|it| counted.add(&self.name, &it.table, it.rows));
-        if erase::beyond(&counted, ceiling) {
+        if beyond(&counted, ceiling) {
             return Err(job::refused(&self.name, "there are more rows than were signed"));
         }
         let mut sent = Counts::default();

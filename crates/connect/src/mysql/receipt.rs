@@ -18,21 +18,7 @@ pub(super) async fn prepare(session: &mut Session, home: &str) -> Result<Option<
     // Asked first: an account may well have the rows of the table without the right to make one.
     let mut engine = engine(session, home).await?;
     if engine.is_none() {
-        session
-            .run(&format!(
-                "CREATE TABLE IF NOT EXISTS {} (
-                    request  varchar(64) NOT NULL,
-                    run      bigint NOT NULL,
-                    step     varchar(255) NOT NULL,
-                    chunk    bigint NOT NULL,
-                    outcome  varchar(4) NOT NULL CHECK (outcome IN ('done', 'void')),
-                    touched  longtext NOT NULL,
-                    at       timestamp(3) NOT NULL DEFAULT current_timestamp(3),
-                    PRIMARY KEY (request, run, step, chunk)
-                ) ENGINE = InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
-                table(home)
-            ))
-            .await?;
+        session.run(&making(&table(home))).await?;
         engine = self::engine(session, home).await?;
     }
     Ok(match engine.as_deref() {
@@ -42,6 +28,17 @@ pub(super) async fn prepare(session: &mut Session, home: &str) -> Result<Option<
             other.unwrap_or("none")
         )),
     })
+}
+
+/// The statement that makes the table.
+pub(super) fn making(table: &str) -> String {
+    format!(
+        "CREATE TABLE IF NOT EXISTS {table} (
+    request varchar(64) NOT NULL, run bigint NOT NULL, step varchar(255) NOT NULL, chunk bigint NOT NULL,
+    outcome varchar(4) NOT NULL CHECK (outcome IN ('done', 'void')), touched longtext NOT NULL,
+    at timestamp(3) NOT NULL DEFAULT current_timestamp(3), PRIMARY KEY (request, run, step, chunk)
+) ENGINE = InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
+    )
 }
 
 async fn engine(session: &mut Session, home: &str) -> Result<Option<String>, Error> {
@@ -62,7 +59,7 @@ pub(super) async fn take(
         "INSERT INTO {} (request, run, step, chunk, outcome, touched) VALUES (?, ?, ?, ?, ?, '{{}}')",
         table(home)
     );
-    let mut values = parts(key);
+    let mut values = parts_of(key);
     values.push(outcome.into());
     match session.execute_with(&statement, values).await {
         Ok(_) => Ok(true),
@@ -83,7 +80,7 @@ pub(super) async fn touched(
         table(home)
     );
     let mut values = vec![touched.into()];
-    values.extend(parts(key));
+    values.extend(parts_of(key));
     session.execute_with(&statement, values).await?;
     Ok(())
 }
@@ -98,7 +95,7 @@ pub(super) async fn find(
         "SELECT outcome, touched FROM {} WHERE request = ? AND run = ? AND step = ? AND chunk = ?",
         table(home)
     );
-    let rows = match session.rows(&statement, parts(key)).await {
+    let rows = match session.rows(&statement, parts_of(key)).await {
         Err(error) if code(&error) == Some(NO_TABLE) => return Ok(None),
         rows => rows?,
     };
@@ -106,10 +103,29 @@ pub(super) async fn find(
     Ok(rows.first().map(|row| crate::receipt::read(key, &part(row, 0), &part(row, 1))))
 }
 
+/// Takes a key away that was taken in this transaction.
+pub(super) async fn give_back(session: &mut Session, home: &str, key: &ReceiptKey) -> Result<(), Error> {
+    let statement =
+        format!("DELETE FROM {} WHERE request = ? AND run = ? AND step = ? AND chunk = ?", table(home));
+    session.execute_with(&statement, parts_of(key)).await?;
+    Ok(())
+}
+
+/// What each part of the step touched, in any run of the request.
+pub(super) async fn parts(session: &mut Session, home: &str, key: &ReceiptKey) -> Result<Vec<String>, Error> {
+    let statement = format!(
+        "SELECT touched FROM {} WHERE request = ? AND step = ? AND chunk > 0 AND touched <> '{{}}'",
+        table(home)
+    );
+    let values = vec![key.request.to_string().into(), key.step.as_str().into()];
+    let rows = session.rows(&statement, values).await?;
+    Ok(rows.iter().filter_map(|row| text(row, 0)).collect())
+}
+
 pub(super) fn done(key: &ReceiptKey, touched: countersign_core::plan::Counts) -> Receipt {
     Receipt { key: key.clone(), outcome: Outcome::Done { touched } }
 }
 
-fn parts(key: &ReceiptKey) -> Vec<Value> {
+fn parts_of(key: &ReceiptKey) -> Vec<Value> {
     vec![key.request.to_string().into(), key.run.into(), key.step.as_str().into(), key.chunk.into()]
 }

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use countersign_core::plan::{Counts, SourcePlan, Treatment};
 use countersign_service::ports::following;
-use countersign_service::ports::source::{Finding, Severity, SourceError, Target};
+use countersign_service::ports::source::{Finding, Rights, Severity, SourceError, Target};
 use countersign_service::settings::datamap::DataMap;
 use futures::TryStreamExt;
 use object_store::path::Path;
@@ -192,6 +192,28 @@ impl ObjectsSource {
         }
         findings.sort_by_key(|it| std::cmp::Reverse(it.severity));
         Ok(findings)
+    }
+
+    /// What is needed, in words; of a bucket's rights only its owner sees which there are.
+    pub(super) fn rights_there(&self) -> Rights {
+        let bucket = match &self.options.place {
+            Place::Folder(folder) => {
+                let least = "the user that runs this program reads, writes and makes files in the folder and those \
+                             below; receipts stand in `.countersign/`";
+                return crate::access::of(folder, least);
+            }
+            Place::Bucket(bucket) => bucket,
+        };
+        let below = match &*bucket.prefix {
+            "" => bucket.name.clone(),
+            prefix => format!("{}/{prefix}", bucket.name),
+        };
+        let least = vec![
+            format!("s3:ListBucket on {}, for the prefix `{}`", bucket.name, bucket.prefix),
+            format!("s3:GetObject and s3:DeleteObject on {below}/*"),
+            format!("s3:PutObject on {below}/{OWN}/*"),
+        ];
+        Rights { least, ..Rights::default() }
     }
 
     /// A first map, by the folders that look like many people's.

@@ -1,7 +1,7 @@
 //! The erasing transaction: receipt first, then locking, counting, comparing, acting, counting again, commit.
 
 use countersign_core::plan::Counts;
-use countersign_core::receipt::{Outcome, ReceiptKey};
+use countersign_core::receipt::ReceiptKey;
 use countersign_service::ports::source::{SourceError, Stepped, Target};
 use countersign_service::settings::datamap::DataMap;
 use tokio_postgres::{Error, IsolationLevel, Transaction};
@@ -10,8 +10,8 @@ use super::connection::{execute, lines, lost_a_race, texts, values};
 use super::{Postgres, PostgresSource, make, receipt};
 use crate::footprint::act::Act;
 use crate::footprint::reach::Start;
-use crate::footprint::{lookup, reach_name};
-use crate::job::{refused, unavailable};
+use crate::footprint::{Footprint, lookup, part, reach_name};
+use crate::job::{beyond, plus, refused, unavailable};
 use crate::sql::Sql;
 
 /// How often a transaction is done again after it lost against another one.
@@ -20,7 +20,7 @@ const TRIES: u32 = 5;
 const MANY: u64 = 1_000;
 
 /// Why a try did not come to an end of its own.
-enum Broken {
+pub(super) enum Broken {
     /// The server said so.
     Server(Error),
     /// We did.
@@ -54,7 +54,7 @@ impl PostgresSource {
         ceiling: Option<&Counts>,
     ) -> Result<Stepped, SourceError> {
         for _ in 0..TRIES {
-            match self.erase_once(key, map, target, ceiling).await {
+            match self.tried(key, map, target, ceiling).await {
                 Ok(stepped) => return Ok(stepped),
                 Err(Broken::Server(error)) if lost_a_race(&error) => {}
                 Err(Broken::Server(error)) => return Err(self.failed(&error)),
@@ -62,6 +62,21 @@ impl PostgresSource {
             }
         }
         Err(unavailable(&self.name, "the erasure lost against other transactions again and again"))
+    }
+
+    async fn tried(
+        &self,
+        key: &ReceiptKey,
+        map: &DataMap,
+        target: &Target,
+        ceiling: Option<&Counts>,
+    ) -> Result<Stepped, Broken> {
+        if key.chunk > 0
+            && let Some(stepped) = self.part_once(key, map, target, ceiling).await?
+        {
+            return Ok(stepped);
+        }
+        self.erase_once(&ReceiptKey { chunk: 0, ..key.clone() }, map, target, ceiling).await
     }
 
     async fn erase_once(
@@ -79,15 +94,13 @@ impl PostgresSource {
         transaction.batch_execute(&self.limits).await?;
         // INVARIANT 6: the receipt is the first statement. Whoever finds its key taken has nothing to do.
         if !receipt::take(&transaction, &self.home, key, "done").await? {
-            return match receipt::find(&transaction, &self.home, key).await? {
-                Some(standing) if standing.outcome == Outcome::Void => Ok(Stepped::Void(standing)),
-                Some(standing) => Ok(Stepped::Done(standing)),
-                None => Err(refused(&self.name, "a receipt is taken and cannot be read").into()),
-            };
+            return self.standing(&transaction, key).await;
         }
+        let parts = receipt::parts(&transaction, &self.home, key).await?;
+        let parts = part::so_far(&parts).map_err(|it| refused(&self.name, it))?.unwrap_or_default();
         let end = match target {
             Target::Subject(roots) => {
-                self.erase_subject(&transaction, map, &self.starts(map, roots)?, ceiling).await?
+                self.erase_subject(&transaction, map, &self.starts(map, roots)?, ceiling, &parts).await?
             }
             Target::Dataset { name, before } => {
                 let catalog = self.catalog(&transaction).await?;
@@ -99,8 +112,9 @@ impl PostgresSource {
                 for (_, rows) in lines(&transaction, &count).await? {
                     counted.add(&self.name, &table, rows);
                 }
-                if beyond(&counted, ceiling) {
-                    End::RollBack(Stepped::Beyond { counted })
+                let sum = plus(&counted, &parts);
+                if beyond(&sum, ceiling) {
+                    End::RollBack(Stepped::Beyond { counted: sum })
                 } else {
                     self.pause().await;
                     let gone = execute(&transaction, &delete).await?;
@@ -129,15 +143,12 @@ impl PostgresSource {
         map: &DataMap,
         starts: &[Start],
         ceiling: Option<&Counts>,
+        parts: &Counts,
     ) -> Result<End, Broken> {
         let catalog = self.catalog(transaction).await?;
         let footprint = self.footprint(map, &catalog)?;
-        for (wanted, sql) in footprint.count_roots(starts, true) {
-            let there = transaction.query(&sql.text, &values(&sql)).await?.len();
-            if there != wanted {
-                let what = format!("{there} of {wanted} root rows are there");
-                return Ok(End::RollBack(Stepped::Changed { what }));
-            }
+        if let Some(what) = self.roots_missing(transaction, &footprint, starts).await? {
+            return Ok(End::RollBack(Stepped::Changed { what }));
         }
         let held: Vec<usize> =
             footprint.reach_order.iter().copied().filter(|it| footprint.nodes[*it].held).collect();
@@ -152,7 +163,7 @@ impl PostgresSource {
         let mut sql = Sql::new(&Postgres);
         footprint.count(&mut sql);
         let found = lines(transaction, &sql).await?;
-        let counted = footprint.counts(&self.name, &found);
+        let counted = plus(&footprint.counts(&self.name, &found), parts);
         if beyond(&counted, ceiling) {
             return Ok(End::RollBack(Stepped::Beyond { counted }));
         }
@@ -187,9 +198,25 @@ impl PostgresSource {
         Ok(End::Commit(footprint.touched(&self.name, &found)))
     }
 
+    /// Root rows that should be there and are not; those that are there are locked.
+    pub(super) async fn roots_missing(
+        &self,
+        transaction: &Transaction<'_>,
+        footprint: &Footprint<'_>,
+        starts: &[Start],
+    ) -> Result<Option<String>, Error> {
+        for (wanted, sql) in footprint.count_roots(starts, true) {
+            let there = transaction.query(&sql.text, &values(&sql)).await?.len();
+            if there != wanted {
+                return Ok(Some(format!("{there} of {wanted} root rows are there")));
+            }
+        }
+        Ok(None)
+    }
+
     /// Whether a statement did to as many rows as were counted. Fewer may be right, where the database itself
     /// removed some with others; that nothing is left is looked at afterwards.
-    fn compare(&self, table: &str, counted: u64, touched: u64) -> Result<(), SourceError> {
+    pub(super) fn compare(&self, table: &str, counted: u64, touched: u64) -> Result<(), SourceError> {
         if touched > counted {
             let reason = format!("{touched} rows of `{table}` would be touched where {counted} were counted");
             return Err(refused(&self.name, reason));
@@ -197,13 +224,13 @@ impl PostgresSource {
         Ok(())
     }
 
-    async fn pause(&self) {
+    pub(super) async fn pause(&self) {
         if !self.pace.is_zero() {
             tokio::time::sleep(self.pace).await;
         }
     }
 
-    async fn commit(&self, transaction: Transaction<'_>) -> Result<(), Broken> {
+    pub(super) async fn commit(&self, transaction: Transaction<'_>) -> Result<(), Broken> {
         match transaction.commit().await {
             Ok(()) => Ok(()),
             // The server's own word: it was rolled back.
@@ -218,7 +245,7 @@ impl PostgresSource {
 
 /// Puts what `sql` selects into a temporary table. A statement that makes a table takes no values: the table is
 /// made without rows from the same statement, with NULL in their places.
-async fn collect(transaction: &Transaction<'_>, name: &str, sql: &Sql) -> Result<(), Error> {
+pub(super) async fn collect(transaction: &Transaction<'_>, name: &str, sql: &Sql) -> Result<(), Error> {
     let shape = (1..=sql.params.len())
         .rev()
         .fold(sql.text.clone(), |text, n| text.replace(&format!("${n}::"), "NULL::"));
@@ -231,9 +258,4 @@ async fn collect(transaction: &Transaction<'_>, name: &str, sql: &Sql) -> Result
         transaction.batch_execute(&format!("ANALYZE {table}")).await?;
     }
     Ok(())
-}
-
-/// Whether more rows were counted than were signed.
-pub(super) fn beyond(counted: &Counts, ceiling: Option<&Counts>) -> bool {
-    ceiling.is_some_and(|it| counted.beyond(it).is_some())
 }

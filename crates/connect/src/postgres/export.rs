@@ -10,9 +10,9 @@ use tokio::sync::mpsc::Sender;
 use tokio_postgres::Transaction;
 
 use super::connection::{value, values};
-use super::{Postgres, PostgresSource, erase};
+use super::{Postgres, PostgresSource};
 use crate::catalog::Column;
-use crate::job;
+use crate::job::{self, beyond};
 use crate::sql::Sql;
 
 /// One table's part of an export.
@@ -36,7 +36,7 @@ impl PostgresSource {
         let plan = self.surveyed(&transaction, map, target).await?;
         let mut counted = Counts::default();
         plan.lines.iter().for_each(|it| counted.add(&self.name, &it.table, it.rows));
-        if erase::beyond(&counted, ceiling) {
+        if beyond(&counted, ceiling) {
             return Err(job::refused(&self.name, "there are more rows than were signed"));
         }
         let mut sent = Counts::default();

@@ -17,28 +17,26 @@ pub(super) async fn prepare(client: &impl GenericClient, schema: &str) -> Result
     if is_there(client, &table).await? {
         return Ok(());
     }
-    let made = client
-        .batch_execute(&format!(
-            "CREATE TABLE IF NOT EXISTS {table} (
-                request  text NOT NULL,
-                run      bigint NOT NULL,
-                step     text NOT NULL,
-                chunk    bigint NOT NULL,
-                outcome  text NOT NULL CHECK (outcome IN ('done', 'void')),
-                touched  text NOT NULL,
-                at       timestamptz NOT NULL DEFAULT clock_timestamp(),
-                PRIMARY KEY (request, run, step, chunk)
-            )"
-        ))
-        .await;
-    match made {
+    match client.batch_execute(&making(&table)).await {
         // Somebody else made it at the same moment, which `IF NOT EXISTS` does not see.
         Err(_) if is_there(client, &table).await? => Ok(()),
         made => made,
     }
 }
 
-async fn is_there(client: &impl GenericClient, table: &str) -> Result<bool, Error> {
+/// The statement that makes the table.
+pub(super) fn making(table: &str) -> String {
+    format!(
+        "CREATE TABLE IF NOT EXISTS {table} (
+    request text NOT NULL, run bigint NOT NULL, step text NOT NULL, chunk bigint NOT NULL,
+    outcome text NOT NULL CHECK (outcome IN ('done', 'void')), touched text NOT NULL,
+    at timestamptz NOT NULL DEFAULT clock_timestamp(), PRIMARY KEY (request, run, step, chunk)
+)"
+    )
+}
+
+/// Whether there is such a table.
+pub(super) async fn is_there(client: &impl GenericClient, table: &str) -> Result<bool, Error> {
     Ok(client.query_one("SELECT to_regclass($1::text) IS NOT NULL", &[&table]).await?.get(0))
 }
 
@@ -54,7 +52,7 @@ pub(super) async fn take(
          VALUES ($1::text, $2::bigint, $3::text, $4::bigint, $5::text, '{{}}') ON CONFLICT DO NOTHING",
         table(schema)
     );
-    let (request, run, chunk) = parts(key);
+    let (request, run, chunk) = parts_of(key);
     let taken = client.execute(&statement, &[&request, &run, &key.step, &chunk, &outcome]).await?;
     Ok(taken == 1)
 }
@@ -71,7 +69,7 @@ pub(super) async fn touched(
           WHERE request = $1::text AND run = $2::bigint AND step = $3::text AND chunk = $4::bigint",
         table(schema)
     );
-    let (request, run, chunk) = parts(key);
+    let (request, run, chunk) = parts_of(key);
     client.execute(&statement, &[&request, &run, &key.step, &chunk, &touched]).await?;
     Ok(())
 }
@@ -92,15 +90,46 @@ pub(super) async fn find(
         "SELECT outcome, touched FROM {table}
           WHERE request = $1::text AND run = $2::bigint AND step = $3::text AND chunk = $4::bigint"
     );
-    let (request, run, chunk) = parts(key);
+    let (request, run, chunk) = parts_of(key);
     let row = client.query_opt(&statement, &[&request, &run, &key.step, &chunk]).await?;
     Ok(row.map(|row| crate::receipt::read(key, row.get(0), row.get(1))))
+}
+
+/// Takes a key away that was taken in this transaction.
+pub(super) async fn give_back(
+    client: &impl GenericClient,
+    schema: &str,
+    key: &ReceiptKey,
+) -> Result<(), Error> {
+    let statement = format!(
+        "DELETE FROM {}
+          WHERE request = $1::text AND run = $2::bigint AND step = $3::text AND chunk = $4::bigint",
+        table(schema)
+    );
+    let (request, run, chunk) = parts_of(key);
+    client.execute(&statement, &[&request, &run, &key.step, &chunk]).await?;
+    Ok(())
+}
+
+/// What each part of the step touched, in any run of the request.
+pub(super) async fn parts(
+    client: &impl GenericClient,
+    schema: &str,
+    key: &ReceiptKey,
+) -> Result<Vec<String>, Error> {
+    let statement = format!(
+        "SELECT touched FROM {}
+          WHERE request = $1::text AND step = $2::text AND chunk > 0 AND touched <> '{{}}'",
+        table(schema)
+    );
+    let rows = client.query(&statement, &[&key.request.to_string(), &key.step]).await?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
 pub(super) fn done(key: &ReceiptKey, touched: countersign_core::plan::Counts) -> Receipt {
     Receipt { key: key.clone(), outcome: Outcome::Done { touched } }
 }
 
-fn parts(key: &ReceiptKey) -> (String, i64, i64) {
+fn parts_of(key: &ReceiptKey) -> (String, i64, i64) {
     (key.request.to_string(), i64::from(key.run), i64::from(key.chunk))
 }

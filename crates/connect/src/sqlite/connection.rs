@@ -13,6 +13,10 @@ use crate::catalog::{Column, Kind};
 use crate::recipe::{self, Recipe};
 use crate::sql::{Param, Sql};
 
+/// What the user of this program needs, in words.
+pub(super) const LEAST: &str = "the user that runs this program reads and writes the file (mode 0600, or 0660 for a group) and makes files in its \
+     folder (0700, 0770), for a journal stands beside it; SQLite knows no rights on tables";
+
 /// What a connection is for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum For {

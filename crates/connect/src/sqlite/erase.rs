@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use countersign_core::plan::Counts;
-use countersign_core::receipt::{Outcome, ReceiptKey};
+use countersign_core::receipt::ReceiptKey;
 use countersign_service::ports::source::{SourceError, Stepped, Target};
 use countersign_service::settings::datamap::DataMap;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
@@ -11,8 +11,8 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use super::{Inner, Sqlite, connection, receipt};
 use crate::footprint::lookup;
 use crate::footprint::reach::Start;
-use crate::footprint::{Footprint, reach_name};
-use crate::job::refused;
+use crate::footprint::{Footprint, part, reach_name};
+use crate::job::{beyond, plus, refused};
 use crate::sql::Sql;
 
 /// How the transaction is to end.
@@ -35,16 +35,13 @@ impl Inner {
             connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
         // INVARIANT 6: the receipt is the first statement. Whoever finds its key taken has nothing to do.
         if !receipt::take(&transaction, key, "done").map_err(failed)? {
-            let standing = receipt::find(&transaction, key).map_err(failed)?;
-            return match standing {
-                Some(standing) if standing.outcome == Outcome::Void => Ok(Stepped::Void(standing)),
-                Some(standing) => Ok(Stepped::Done(standing)),
-                None => Err(refused(&self.name, "a receipt is taken and cannot be read")),
-            };
+            return self.standing(&transaction, key);
         }
+        let parts = receipt::parts(&transaction, key).map_err(failed)?;
+        let parts = part::so_far(&parts).map_err(|it| refused(&self.name, it))?.unwrap_or_default();
         let end = match target {
             Target::Subject(roots) => {
-                self.erase_subject(&transaction, map, &self.starts(map, roots)?, ceiling)?
+                self.erase_subject(&transaction, map, &self.starts(map, roots)?, ceiling, &parts)?
             }
             Target::Dataset { name, before } => {
                 let catalog = self.catalog(&transaction)?;
@@ -53,8 +50,9 @@ impl Inner {
                 for (_, rows) in self.lines(&transaction, &purge.count(*before))? {
                     counted.add(&self.name, &purge.table.name, rows);
                 }
-                if beyond(&counted, ceiling) {
-                    End::RollBack(Stepped::Beyond { counted })
+                let sum = plus(&counted, &parts);
+                if beyond(&sum, ceiling) {
+                    End::RollBack(Stepped::Beyond { counted: sum })
                 } else {
                     self.pause();
                     let gone = connection::execute(&transaction, &purge.delete(*before)).map_err(failed)?;
@@ -80,16 +78,13 @@ impl Inner {
         map: &DataMap,
         starts: &[Start],
         ceiling: Option<&Counts>,
+        parts: &Counts,
     ) -> Result<End, SourceError> {
         let failed = |it: rusqlite::Error| self.failed(&it);
         let catalog = self.catalog(transaction)?;
         let footprint = self.footprint(map, &catalog)?;
-        for (wanted, sql) in footprint.count_roots(starts, false) {
-            let there = connection::texts(transaction, &sql).map_err(failed)?.len();
-            if there != wanted {
-                let what = format!("{} of {wanted} root rows are there", there);
-                return Ok(End::RollBack(Stepped::Changed { what }));
-            }
+        if let Some(what) = self.roots_missing(transaction, &footprint, starts)? {
+            return Ok(End::RollBack(Stepped::Changed { what }));
         }
         transaction.execute_batch("PRAGMA defer_foreign_keys = ON").map_err(failed)?;
         let held: Vec<usize> =
@@ -103,7 +98,7 @@ impl Inner {
         let mut sql = Sql::new(&Sqlite);
         footprint.count(&mut sql);
         let lines = self.lines(transaction, &sql)?;
-        let counted = footprint.counts(&self.name, &lines);
+        let counted = plus(&footprint.counts(&self.name, &lines), parts);
         if beyond(&counted, ceiling) {
             return Ok(End::RollBack(Stepped::Beyond { counted }));
         }
@@ -136,6 +131,22 @@ impl Inner {
         Ok(End::Commit(footprint.touched(&self.name, &lines)))
     }
 
+    /// Root rows that should be there and are not.
+    pub(super) fn roots_missing(
+        &self,
+        transaction: &Transaction<'_>,
+        footprint: &Footprint<'_>,
+        starts: &[Start],
+    ) -> Result<Option<String>, SourceError> {
+        for (wanted, sql) in footprint.count_roots(starts, false) {
+            let there = connection::texts(transaction, &sql).map_err(|it| self.failed(&it))?.len();
+            if there != wanted {
+                return Ok(Some(format!("{there} of {wanted} root rows are there")));
+            }
+        }
+        Ok(None)
+    }
+
     fn remember(
         &self,
         transaction: &Transaction<'_>,
@@ -152,7 +163,7 @@ impl Inner {
 
     /// Whether a statement did to as many rows as were counted. Fewer may be right, where the database itself
     /// removed some with others; that nothing is left is looked at afterwards.
-    fn compare(&self, table: &str, counted: u64, touched: u64) -> Result<(), SourceError> {
+    pub(super) fn compare(&self, table: &str, counted: u64, touched: u64) -> Result<(), SourceError> {
         if touched > counted {
             let reason = format!("{touched} rows of `{table}` would be touched where {counted} were counted");
             return Err(refused(&self.name, reason));
@@ -160,13 +171,13 @@ impl Inner {
         Ok(())
     }
 
-    fn pause(&self) {
+    pub(super) fn pause(&self) {
         if self.options.pace_ms > 0 {
             std::thread::sleep(Duration::from_millis(self.options.pace_ms));
         }
     }
 
-    fn commit(&self, transaction: Transaction<'_>) -> Result<(), SourceError> {
+    pub(super) fn commit(&self, transaction: Transaction<'_>) -> Result<(), SourceError> {
         let error = match transaction.execute_batch("COMMIT") {
             Ok(()) => {
                 // What was erased may still stand in the write-ahead log; whoever reads it now keeps it a while.
@@ -187,9 +198,4 @@ impl Inner {
             }
         }
     }
-}
-
-/// Whether more rows were counted than were signed.
-pub(super) fn beyond(counted: &Counts, ceiling: Option<&Counts>) -> bool {
-    ceiling.is_some_and(|it| counted.beyond(it).is_some())
 }

@@ -6,9 +6,9 @@ use countersign_service::settings::datamap::DataMap;
 use rusqlite::Connection;
 use tokio::sync::mpsc::Sender;
 
-use super::{Inner, Sqlite, connection, erase};
+use super::{Inner, Sqlite, connection};
 use crate::catalog::Column;
-use crate::job;
+use crate::job::{self, beyond};
 use crate::sql::Sql;
 
 impl Inner {
@@ -23,7 +23,7 @@ impl Inner {
         let plan = self.survey(connection, map, target)?;
         let mut counted = Counts::default();
         plan.lines.iter().for_each(|it| counted.add(&self.name, &it.table, it.rows));
-        if erase::beyond(&counted, ceiling) {
+        if beyond(&counted, ceiling) {
             return Err(job::refused(&self.name, "there are more rows than were signed"));
         }
         let catalog = self.catalog(connection)?;

@@ -60,6 +60,25 @@ pub(super) fn find(connection: &Connection, key: &ReceiptKey) -> rusqlite::Resul
     Ok(row.map(|(outcome, touched)| crate::receipt::read(key, &outcome, &touched)))
 }
 
+/// Takes a key away that was taken in this transaction.
+pub(super) fn give_back(connection: &Connection, key: &ReceiptKey) -> rusqlite::Result<()> {
+    connection.execute(
+        "DELETE FROM main.countersign_receipt WHERE request = ?1 AND run = ?2 AND step = ?3 AND chunk = ?4",
+        params![key.request.to_string(), key.run, key.step, key.chunk],
+    )?;
+    Ok(())
+}
+
+/// What each part of the step touched, in any run of the request.
+pub(super) fn parts(connection: &Connection, key: &ReceiptKey) -> rusqlite::Result<Vec<String>> {
+    let mut statement = connection.prepare(
+        "SELECT touched FROM main.countersign_receipt \
+         WHERE request = ?1 AND step = ?2 AND chunk > 0 AND touched <> '{}'",
+    )?;
+    let rows = statement.query_map(params![key.request.to_string(), key.step], |row| row.get(0))?;
+    rows.collect()
+}
+
 pub(super) fn done(key: &ReceiptKey, touched: countersign_core::plan::Counts) -> Receipt {
     Receipt { key: key.clone(), outcome: Outcome::Done { touched } }
 }

@@ -5,6 +5,7 @@
 
 mod cleared;
 mod given;
+mod parts;
 mod permit;
 mod rules;
 mod treatments;
@@ -60,6 +61,11 @@ on_each_engine! {
     a_purge_takes_rows_older_than_a_moment
     a_map_that_names_what_is_not_there_is_refused_with_a_suggestion
     the_fingerprint_changes_with_the_schema
+    in_parts_the_same_rows_go_as_in_one
+    a_part_that_is_asked_for_again_is_done_once
+    what_is_void_has_no_part_any_more
+    all_parts_together_stay_within_what_was_signed
+    a_purge_goes_in_parts_too
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -13,7 +13,7 @@ use countersign_service::settings::datamap::DataMap;
 use crate::given::{Given, Picture, touched};
 use crate::permit::key;
 
-const MAP: &str = r#"
+pub const MAP: &str = r#"
 source = "shop"
 
 [[root]]
@@ -55,25 +55,28 @@ fn put(path: &Path, text: &str, seconds: u64) {
     file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)).unwrap();
 }
 
+/// Ana's and other people's.
+pub const FILES: [(&str, &str); 10] = [
+    ("users/42/a.txt", "marked as Ana's"),
+    ("users/42/deep/er/b.txt", ""),
+    ("users/42/invoices", "a file by that name"),
+    ("users/421/a.txt", "marked as Ben's"),
+    ("users/043/a.txt", "of nobody who is asked about"),
+    ("users/42.txt", "not below"),
+    ("users/1042/a.txt", "marked as Ben's, ben@y.test"),
+    ("avatars/42.png", "a picture"),
+    ("avatars/1042.png", "marked as Ben's"),
+    ("tmp/old", "old"),
+];
+
 fn plant(folder: &Path) {
-    for (name, text) in [
-        ("users/42/a.txt", "marked as Ana's"),
-        ("users/42/deep/er/b.txt", ""),
-        ("users/42/invoices", "a file by that name"),
-        ("users/421/a.txt", "marked as Ben's"),
-        ("users/043/a.txt", "of nobody who is asked about"),
-        ("users/42.txt", "not below"),
-        ("users/1042/a.txt", "marked as Ben's, ben@y.test"),
-        ("avatars/42.png", "a picture"),
-        ("avatars/1042.png", "marked as Ben's"),
-        ("tmp/old", "old"),
-    ] {
+    for (name, text) in FILES {
         put(&folder.join(name), text, 1_790_000_000);
     }
     put(&folder.join("tmp/new"), "new", 1_795_000_000);
 }
 
-fn is_anas(name: &str) -> bool {
+pub fn is_anas(name: &str) -> bool {
     name.starts_with("users/42/") || name == "avatars/42.png"
 }
 

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use countersign_core::receipt::Outcome;
+use countersign_core::receipt::{Outcome, ReceiptKey};
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 
@@ -61,6 +61,38 @@ async fn a_connection_killed_inside_the_transaction_leaves_no_receipt_and_the_ne
     assert!(matches!(done, Stepped::Done(_)));
     assert_eq!(given.erase().await.unwrap(), done);
     assert_eq!(given.number("SELECT count(*) FROM thing"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_killed_or_cut_in_a_part_leaves_the_parts_before_and_each_goes_once() {
+    let Some(slow) = given_with("", "", |url| Options { pace_ms: PACE_MS, ..Options::new(url) }) else {
+        return;
+    };
+    let fast = MysqlSource::open("shop", Options::new(slow.database.url())).unwrap();
+    let map = map(&format!("chunk_rows = 1\n{MAP}"));
+    let part = async |source: &MysqlSource, chunk| {
+        let key = ReceiptKey { chunk, ..key(1) };
+        source.erase(&permit(1, "erase", None), &key, &map, &ana()).await
+    };
+    let killing = async {
+        let inside = until("inside a part", || inside(&slow.database).pop()).await;
+        slow.database.run(&format!("KILL CONNECTION {inside}")).unwrap();
+    };
+    let (tried, ()) = tokio::join!(part(&slow.source, 1), killing);
+    assert!(matches!(tried, Err(SourceError::Unavailable { .. })), "{tried:?}");
+    assert_eq!(slow.number("SELECT count(*) FROM thing"), 3);
+    assert!(matches!(part(&fast, 1).await, Ok(Stepped::Part(_))));
+    // The server commits the second, and says so to a wire that is cut.
+    let port = slow.database.server().port();
+    let proxy = Cut::before_the_answer_to("COMMIT", port).await;
+    let url = slow.database.url().replace(&port.to_string(), &proxy.port.to_string());
+    let tried = part(&MysqlSource::open("shop", Options::new(url)).unwrap(), 2).await;
+    assert!(matches!(tried, Err(SourceError::Unknown { .. })), "{tried:?}");
+    assert_eq!(slow.number("SELECT count(*) FROM thing"), 1);
+    assert!(matches!(part(&fast, 2).await, Ok(Stepped::Part(_))));
+    assert!(matches!(part(&fast, 3).await, Ok(Stepped::Done(_))));
+    assert_eq!(slow.number("SELECT count(*) FROM countersign_receipt"), 3);
+    assert_eq!(slow.number("SELECT count(*) FROM person"), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

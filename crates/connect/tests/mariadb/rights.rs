@@ -1,5 +1,7 @@
 //! What an account may and may not do, and the way to the server.
 
+use countersign_core::receipt::ReceiptKey;
+
 use super::*;
 
 /// An account with these rights, and a source that logs in as it.
@@ -34,6 +36,88 @@ async fn the_rights_that_are_documented_are_enough() {
     assert_eq!(given.rows(&ana()).await.len(), 3);
     assert!(matches!(given.erase().await, Ok(Stepped::Done(_))));
     assert_eq!(given.source.left(&given.map, &ana()).await.unwrap().rows(), 0);
+}
+
+/// Gives an account what the source says it needs, but for the rights on `without`.
+fn grant(given: &Given, account: &str, least: &[String], without: &str) -> MysqlSource {
+    let mut sql = format!("CREATE USER {account}@'%' IDENTIFIED BY 'p%40ss/word';");
+    for statement in least.iter().filter(|it| without.is_empty() || !it.contains(without)) {
+        sql += &format!("{statement};");
+    }
+    given.database.run(&sql).unwrap();
+    let url = given.database.url().replace("countersign@", &format!("{account}:p%2540ss%2Fword@"));
+    MysqlSource::open("shop", Options::new(url)).unwrap()
+}
+
+const KINDS: &str = "CREATE TABLE note (id int PRIMARY KEY, person_id bigint unsigned NULL, body varchar(100), by_name varchar(100),
+        FOREIGN KEY (person_id) REFERENCES person (id));
+    INSERT INTO note VALUES (1, 1, 'hers', '~ana~'), (2, 2, 'his', '~ben~');
+    CREATE TABLE place (id int PRIMARY KEY, one bigint unsigned NULL, two bigint unsigned NULL,
+        FOREIGN KEY (one) REFERENCES person (id), FOREIGN KEY (two) REFERENCES person (id));
+    INSERT INTO place VALUES (1, 1, 2), (2, 1, NULL);";
+const WAYS: &str = r#"
+[[table]]
+name = "note"
+[[table.way]]
+from = "person"
+on = { person_id = "id" }
+treatment = "clear"
+basis = "law"
+empty = ["body"]
+replace = { by_name = "{pseudonym}" }
+[[table]]
+name = "place"
+[[table.way]]
+from = "person"
+on = { one = "id" }
+treatment = "keep-for-others"
+[[table.way]]
+from = "person"
+on = { two = "id" }
+treatment = "keep-for-others"
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_rights_that_are_printed_are_enough_and_the_lack_of_one_is_named() {
+    let pseudonyms = || Some(countersign_connect::PseudonymKey::new([7; 32]));
+    let more = |url| Options { pseudonyms: pseudonyms(), ..Options::new(url) };
+    let Some(mut given) = given_with(KINDS, WAYS, more) else { return };
+    given.map = map(&format!("chunk_rows = 1\n{MAP}{WAYS}"));
+    let name = given.database.name().to_owned();
+    let to = |account: &str| format!("{account}@'%'");
+    let account = format!("{name}_g");
+    let rights = given.source.rights(&given.map, Some(&to(&account))).await.unwrap();
+    assert!(!rights.beyond.is_empty(), "the one who made it all may do more");
+    let plain = grant(&given, &account, &rights.least, "");
+    let has = plain.rights(&given.map, None).await.unwrap();
+    assert_eq!((has.lacks, has.beyond), (vec![], vec![]));
+    for (n, (taken, named)) in
+        [("`thing`", "DELETE, SELECT on"), ("PROCESS", "PROCESS on *.*"), ("`note`", ".note")]
+            .into_iter()
+            .enumerate()
+    {
+        let account = format!("{name}_{n}");
+        let least = given.source.rights(&given.map, Some(&to(&account))).await.unwrap().least;
+        let told = grant(&given, &account, &least, taken).rights(&given.map, None).await;
+        let told = told.map_or_else(|it| it.to_string(), |it| it.lacks.join("; "));
+        assert!(told.contains(named) || told.contains(&taken.replace('`', "")), "{taken}: {told}");
+    }
+    let url = given.database.url().replace("countersign@", &format!("{account}:p%2540ss%2Fword@"));
+    given.source =
+        MysqlSource::open("shop", Options { pseudonyms: pseudonyms(), ..Options::new(url) }).unwrap();
+    let errors = given.errors().await;
+    assert!(errors.is_empty(), "{errors:?}");
+    assert_eq!(given.rows(&ana()).await.len(), 6);
+    let mut key = ReceiptKey { chunk: 1, ..key(1) };
+    let whole = loop {
+        match given.source.erase(&permit(1, "erase", None), &key, &given.map, &ana()).await.unwrap() {
+            Stepped::Part(_) => key.chunk += 1,
+            other => break other,
+        }
+    };
+    assert!(matches!(whole, Stepped::Done(_)), "{whole:?}");
+    assert_eq!(given.source.left(&given.map, &ana()).await.unwrap().rows(), 0);
+    assert_eq!(given.number("SELECT count(*) FROM place"), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -302,6 +302,9 @@ fn way(choices: &mut Choices<'_>, tables: &mut [Table], t: usize) -> Option<Way>
         Treatment::Keep,
         Treatment::Detach,
         Treatment::KeepForOthers,
+        // What goes in parts is deleted whatever else there is.
+        Treatment::Delete,
+        Treatment::Delete,
     ];
     let mut treatment = choices.of(&treatments);
     let mut basis = treatment == Treatment::Keep || (treatment == Treatment::Clear && choices.one_in(2));

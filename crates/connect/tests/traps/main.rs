@@ -4,6 +4,7 @@
 #![allow(missing_docs, clippy::unwrap_used, unreachable_pub)]
 
 mod alone;
+mod grants;
 #[path = "../conformance/permit.rs"]
 mod permit;
 mod race;

@@ -3,7 +3,7 @@
 use crate::id::PersonId;
 use crate::plan::Counts;
 use crate::quorum::Vote;
-use crate::receipt::Receipt;
+use crate::receipt::{Outcome as StepOutcome, Receipt};
 use crate::survey::{Survey, Surveyed};
 use crate::time::Timestamp;
 use crate::verdict::{Decision, Verdict};
@@ -169,9 +169,12 @@ impl Dossier {
 
     fn stepped(&self, run: u32, plan: &[String], receipt: Receipt) -> Decided {
         let key = &receipt.key;
-        // One receipt says that the whole step is done or void, so a step has no parts but the first.
-        let whole = key.chunk == 0 && plan.contains(&key.step);
-        if key.request != self.id || key.run != run || !whole {
+        // Chunk 0 says that the whole step is done or void. Parts before it are done, one after the other; what is
+        // not done of them the whole is void for.
+        let is_part = matches!(receipt.outcome, StepOutcome::Done { .. })
+            && key.chunk <= self.parts_done(run, &key.step).saturating_add(1);
+        let fits = plan.contains(&key.step) && (key.chunk == 0 || is_part);
+        if key.request != self.id || key.run != run || !fits {
             return Err(Refusal::WrongReceipt);
         }
         match self.steps.get(key) {

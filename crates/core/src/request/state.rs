@@ -265,16 +265,31 @@ impl Dossier {
     }
 
     fn is_void(&self, run: u32, step: &str) -> bool {
-        self.steps
-            .iter()
-            .any(|(key, outcome)| key.run == run && key.step == step && *outcome == StepOutcome::Void)
+        let mut whole = self.steps.iter().filter(|(key, _)| key.chunk == 0 && key.run == run);
+        whole.any(|(key, outcome)| key.step == step && *outcome == StepOutcome::Void)
     }
 
-    /// Whether a step is done, in any run.
+    /// Whether a step is done, in any run; parts of it are not the whole.
     pub fn is_done(&self, step: &str) -> bool {
-        self.steps
-            .iter()
-            .any(|(key, outcome)| key.step == step && matches!(outcome, StepOutcome::Done { .. }))
+        let mut whole = self.steps.iter().filter(|(key, _)| key.chunk == 0);
+        whole.any(|(key, outcome)| key.step == step && matches!(outcome, StepOutcome::Done { .. }))
+    }
+
+    /// The last part of a step that a run is known to have done; 0: none.
+    pub fn parts_done(&self, run: u32, step: &str) -> u32 {
+        let parts = self.steps.keys().filter(|key| key.run == run && key.step == step);
+        parts.map(|key| key.chunk).max().unwrap_or(0)
+    }
+
+    /// What was touched of a step in parts and as a whole, in any run.
+    pub fn touched(&self, step: &str) -> Counts {
+        let mut touched = Counts::default();
+        for outcome in self.steps.iter().filter(|(key, _)| key.step == step).map(|(_, outcome)| outcome) {
+            if let StepOutcome::Done { touched: rows } = outcome {
+                touched.add_all(rows);
+            }
+        }
+        touched
     }
 }
 

@@ -152,6 +152,20 @@ async fn look(source: &config::Source, settings: Option<&Settings>) -> anyhow::R
              `countersign source check`, and enter the map again"
         )));
     }
+    let rights = connector.rights(map, None).await?;
+    let granting = "see `countersign source grants`";
+    if !rights.lacks.is_empty() {
+        return Ok(Found::Bad(format!(
+            "its account lacks what the data map needs: {}; {granting}",
+            rights.lacks.join("; ")
+        )));
+    }
+    if !rights.beyond.is_empty() {
+        return Ok(Found::Attend(format!(
+            "answers, fits its data map, and its account may do more than that needs: {}; {granting}",
+            rights.beyond.join("; ")
+        )));
+    }
     Ok(Found::Fine(format!(
         "answers, and fits its data map ({remarks} remarks: see `countersign source check`)"
     )))

@@ -27,6 +27,13 @@ pub(crate) fn whole(request: &Request) -> String {
             &format!("{} for {}{}", vote.vote, vote.seat, if vote.counts { "" } else { " (counts no more)" }),
         );
     }
+    // Of what is done as a whole the result speaks.
+    if request.result.is_none() {
+        for step in &request.steps {
+            let parts = if step.parts > 0 { format!(", {} parts", step.parts) } else { String::new() };
+            say("step", &format!("{} {}{parts}, {} rows", step.source, step.state, step.rows));
+        }
+    }
     if let Some(result) = &request.result {
         say("result", &outcome(result));
     }
@@ -53,6 +60,9 @@ pub(crate) fn whole(request: &Request) -> String {
             }
         }
         lines.push(columns(&rows));
+        for recipient in &request.tells {
+            lines.push(format!("  tells {}, which holds {}", recipient.name, recipient.holds));
+        }
     }
     if let Some(token) = &request.request_token {
         lines.push(format!("token      {}", token.show()));

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::serve::runtime;
 use crate::cli::Context;
-use crate::config::{self, Config};
+use crate::config::{self, Config, Reach};
 use crate::exit::{Said, Usage};
 use crate::output::print_line;
 use crate::wiring::sources;
@@ -23,6 +23,8 @@ pub(crate) enum Source {
     Discover(Discover),
     /// Hold a data map against its source: what is missing, new, slow, unreachable
     Check(Check),
+    /// Print the least rights that a data map needs of the account by which its source is reached
+    Grants(Grants),
     /// Write into a data map what tables and columns there are, once somebody has looked at them
     Known(Known),
 }
@@ -52,6 +54,18 @@ pub(crate) struct Check {
     strict: bool,
 }
 
+/// Print the least rights.
+#[derive(Debug, Args)]
+pub(crate) struct Grants {
+    /// The source's name in the configuration
+    source: String,
+    /// The data map
+    map: PathBuf,
+    /// The account to which they are granted, as the source writes it; else the one that the configuration names
+    #[arg(long, value_name = "ACCOUNT")]
+    to: Option<String>,
+}
+
 /// Write down what is known.
 #[derive(Debug, Args)]
 pub(crate) struct Known {
@@ -67,6 +81,7 @@ impl Source {
         match self {
             Self::Discover(it) => it.run(context, &config),
             Self::Check(it) => it.run(context, &config),
+            Self::Grants(it) => it.run(context, &config),
             Self::Known(it) => it.run(context, &config),
         }
     }
@@ -131,6 +146,23 @@ impl Check {
             lines.join("\n")
         })?;
         if ok { Ok(()) } else { Err(Said.into()) }
+    }
+}
+
+impl Grants {
+    fn run(self, context: &Context, config: &Config) -> anyhow::Result<()> {
+        let configured = named(config, &self.source)?;
+        let (_, map) = read(context, &self.map)?;
+        let rights = runtime()?.block_on(async {
+            let source = sources::one(configured, None)?;
+            anyhow::Ok(source.rights(&map, self.to.as_deref()).await?)
+        })?;
+        let told = json!({ "least": rights.least, "lacks": rights.lacks, "beyond": rights.beyond });
+        context.output.answer(&told, || {
+            let statements = matches!(configured.reach, Reach::Postgres { .. } | Reach::Mysql { .. });
+            let end = if statements { ";" } else { "" };
+            rights.least.iter().map(|it| format!("{it}{end}")).collect::<Vec<_>>().join("\n")
+        })
     }
 }
 

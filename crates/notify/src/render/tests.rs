@@ -128,6 +128,17 @@ fn digest_names_each_request_with_its_date_and_its_page_and_says_how_many_more_t
 }
 
 #[test]
+fn a_recipient_outside_hears_its_own_reference_and_nothing_else() {
+    let erased = |references: Vec<String>| {
+        render(&About::Erased { request: request(), name: "Example Mailer".into(), references })
+    };
+    let text = erased(vec!["4711".into()]);
+    assert!(text.body.contains("Example Mailer") && text.body.contains("\n\n4711\n\n"), "{}", text.body);
+    assert!(!text.subject.contains("4711"));
+    assert!(!erased(vec![]).body.contains("under:"));
+}
+
+#[test]
 fn words_from_outside_stay_on_their_line() {
     let text = render(&code("1234\r\nBcc: x", "wipe\r\n\r\n99999999\r\n\u{202e}\u{1b}[2J"));
     assert!(!text.subject.contains(['\r', '\n']));

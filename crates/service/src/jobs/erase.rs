@@ -1,11 +1,12 @@
 //! Carrying out an erasure: each source one step, each step under its own receipt, a look for legal holds before each.
+//! A source whose map says so does its step in parts (`docs/decisions/027-erasure-in-parts.md`).
 
 use std::collections::BTreeSet;
 
 use countersign_core::id::RequestId;
 use countersign_core::permit::Permit;
 use countersign_core::plan::{Counts, Treatment};
-use countersign_core::receipt::{Outcome as StepOutcome, Receipt};
+use countersign_core::receipt::{Outcome as StepOutcome, Receipt, ReceiptKey};
 use countersign_core::request::{Command, Dossier, Kept, Outcome, Running};
 use countersign_core::subject::Target;
 
@@ -13,8 +14,8 @@ use crate::app::Service;
 use crate::hold;
 use crate::jobs::halt::Halt;
 use crate::jobs::run::{OTHER_MAP, in_run, key, mapped_as_signed, retry};
-use crate::jobs::{JobError, Worked, keep_until, unpack};
-use crate::ports::source::{RootKey, SourceError, Stepped, Target as Rows};
+use crate::jobs::{JobError, Worked, keep_until, tell, unpack};
+use crate::ports::source::{RootKey, Source, SourceError, Stepped, Target as Rows};
 use crate::ports::store::{Change, Find, Loaded, Needs};
 use crate::record::History;
 use crate::refusal::Refusal;
@@ -77,10 +78,33 @@ impl Service {
         let Some(running) = in_run(&history, run) else { return Ok(()) };
         for step in running.open_steps().map(str::to_owned).collect::<Vec<_>>() {
             let (source, _) = self.source(settings, &step)?;
+            self.look_up_parts(id, run, &*source, &step).await?;
             if let Some(receipt) =
                 at_source("receipt", &step, source.receipt(&key(running, &step))).await.map_err(retry)?
             {
                 self.record_step(id, receipt).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Parts of a step that are done although the history does not know them yet.
+    pub(super) async fn look_up_parts(
+        &self,
+        id: RequestId,
+        run: u32,
+        source: &dyn Source,
+        step: &str,
+    ) -> Result<(), JobError> {
+        if !source.in_parts() {
+            return Ok(());
+        }
+        let known = self.history(id).await?.state().dossier().parts_done(run, step);
+        for chunk in known.saturating_add(1).. {
+            let key = ReceiptKey { request: id, run, step: step.to_owned(), chunk };
+            match source.receipt(&key).await.map_err(retry)? {
+                Some(receipt) => self.record_step(id, receipt).await?,
+                None => break,
             }
         }
         Ok(())
@@ -113,9 +137,13 @@ impl Service {
         }
         let rows = self.rows(history.state().dossier(), step).await?;
         let permit: Permit = running.permit();
-        let outcome = at_source("erase", step, source.erase(&permit, &key(running, step), map, &rows)).await;
+        let mut key = key(running, step);
+        if map.chunk_rows.is_some() && source.in_parts() {
+            key.chunk = history.state().dossier().parts_done(key.run, step).saturating_add(1);
+        }
+        let outcome = at_source("erase", step, source.erase(&permit, &key, map, &rows)).await;
         match outcome {
-            Ok(Stepped::Done(receipt)) => Ok(Did::Step(receipt)),
+            Ok(Stepped::Done(receipt) | Stepped::Part(receipt)) => Ok(Did::Step(receipt)),
             Ok(Stepped::Void(receipt)) => {
                 self.record_step(permit.request(), receipt).await?;
                 Ok(Did::Halt(Halt::Stuck("step_void".to_owned())))
@@ -188,8 +216,13 @@ impl Service {
         };
         let roots = self.found_of(id).await?.map(|found| found.root_keys()).unwrap_or_default();
         let note = self.note_kept(id, terms, &roots);
+        let told = match dossier.submitted().target {
+            Target::Subject { .. } => tell::wishes(settings, latest, id, ended),
+            Target::Dataset { .. } => Vec::new(),
+        };
         let beside = move |loaded: &Loaded| {
             let (mut change, noted) = (unpack::all_loaded(loaded)?, note(loaded.now)?);
+            change.jobs.extend(told.iter().cloned());
             change.records.extend(noted.records);
             change.jobs.extend(noted.jobs);
             Ok(change)
@@ -205,9 +238,7 @@ fn touched(dossier: &Dossier) -> Counts {
     let mut touched = Counts::default();
     for outcome in dossier.steps().values() {
         if let StepOutcome::Done { touched: step } = outcome {
-            for (source, table, rows) in step.iter() {
-                touched.add(source, table, rows);
-            }
+            touched.add_all(step);
         }
     }
     touched

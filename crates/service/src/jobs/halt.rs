@@ -109,7 +109,11 @@ impl Service {
             let key = ReceiptKey { request: id, run, step, chunk: 0 };
             let receipt = if erases {
                 let (source, _) = self.source(&settings, &key.step)?;
-                at_source("void", &key.step, source.void(&key)).await.map_err(retry)?
+                let standing = at_source("void", &key.step, source.void(&key)).await.map_err(retry)?;
+                // From here on there are no more parts; what was done of them must be known before it is said that
+                // nothing was.
+                self.look_up_parts(id, run, &*source, &key.step).await?;
+                standing
             } else {
                 // Reading leaves no receipt in a source: that nobody will read for this run is ours to say.
                 Receipt { key, outcome: StepOutcome::Void }

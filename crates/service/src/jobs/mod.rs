@@ -14,6 +14,7 @@ mod mail;
 pub(crate) mod rejudge;
 mod run;
 pub(crate) mod schedule;
+pub(crate) mod tell;
 pub(crate) mod unpack;
 mod wake;
 mod work;

@@ -230,7 +230,7 @@ pub(crate) fn mapped_as_signed(latest: &Latest, source: &str, map: &DataMap) -> 
 /// What to say when it is not.
 pub(crate) const OTHER_MAP: &str = "the data map is not the one that was signed";
 
-/// The key of a step of a run.
+/// The key of a whole step of a run.
 pub(crate) fn key(running: &Running, step: &str) -> ReceiptKey {
     ReceiptKey { request: running.permit().request(), run: running.run(), step: step.to_owned(), chunk: 0 }
 }

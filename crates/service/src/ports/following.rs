@@ -88,6 +88,9 @@ pub fn filled(template: &Template, values: &Values) -> Vec<String> {
 /// What keeps a map from being used by a following source; nothing if it can be.
 pub fn unfit(map: &DataMap) -> Vec<String> {
     let mut wrong = vec![];
+    if map.chunk_rows.is_some() {
+        wrong.push("it does nothing in transactions: take `chunk_rows` out".to_owned());
+    }
     if map.roots.len() > 1 {
         wrong.push(
             "it has several roots: whoever is meant is told by identities, so write one [[root]]".to_owned(),

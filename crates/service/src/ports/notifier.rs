@@ -112,6 +112,15 @@ pub enum About {
         /// The inbox at the console.
         link: Option<String>,
     },
+    /// Somebody's data was erased at its source: for one outside who got it from there.
+    Erased {
+        /// Which request.
+        request: RequestId,
+        /// The reader's name in the data map.
+        name: String,
+        /// By what the reader knows whose it was; may be nothing.
+        references: Vec<String>,
+    },
     /// Somebody broke the glass of a request, or nobody reviewed that in time.
     GlassBroken {
         /// Which.
@@ -153,6 +162,7 @@ impl About {
             About::CallToVote { .. } => "call_to_vote",
             About::Mandate { .. } => "mandate",
             About::Digest { .. } => "digest",
+            About::Erased { .. } => "erased",
             About::GlassBroken { .. } => "glass_broken",
         }
     }

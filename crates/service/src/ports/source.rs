@@ -134,6 +134,9 @@ pub enum Exported {
 pub enum Stepped {
     /// Committed, now or by an earlier try under the same key: the receipt says what was touched.
     Done(Receipt),
+    /// A part of the step was committed, now or by an earlier try under the same key, and there is more to do: under
+    /// the next chunk's key. Only where the key that was asked for has a chunk.
+    Part(Receipt),
     /// The key is taken by a void receipt: it never will be done.
     Void(Receipt),
     /// More rows than were signed; nothing was committed.
@@ -168,6 +171,17 @@ pub enum Severity {
     Drift,
     /// The map cannot be used.
     Error,
+}
+
+/// What a map needs of the account by which a source is reached, and what that account has.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rights {
+    /// How the least is given: statements of the source's own, or sentences where it has none.
+    pub least: Vec<String>,
+    /// What the account lacks of it: something will fail.
+    pub lacks: Vec<String>,
+    /// What it may do beyond, as far as that can be seen.
+    pub beyond: Vec<String>,
 }
 
 /// Why a source did not answer. Texts carry no value out of the source.
@@ -212,8 +226,24 @@ pub trait Source: Send + Sync {
         false
     }
 
+    /// Whether it can do a step in parts, under keys with a chunk.
+    fn in_parts(&self) -> bool {
+        false
+    }
+
     /// Compares a map with the source: what is missing, drifted, unindexed, unreachable.
     async fn check(&self, map: &DataMap) -> Result<Vec<Finding>, SourceError>;
+
+    /// The least that a map needs here, said for the account `to` (else for the one that looks), and what the one that
+    /// looks has of it.
+    ///
+    /// # Errors
+    /// `Refused` where the map does not fit, or the source does not tell.
+    async fn rights(&self, map: &DataMap, to: Option<&str>) -> Result<Rights, SourceError> {
+        let _ = (map, to);
+        let reason = "it does not tell rights".to_owned();
+        Err(SourceError::Refused { source_name: self.name().to_owned(), reason })
+    }
 
     /// Every table that there is, with its columns in order: what a map may write down as known, and what is held
     /// against [`DataMap::drift`].
@@ -262,6 +292,10 @@ pub trait Source: Send + Sync {
 
     /// Carries out one step in one transaction whose first statement inserts the receipt under `key`, and
     /// whose counts must stay within the permit's ceiling. Calling it again under the same key is safe.
+    ///
+    /// Under a key whose chunk is not 0 a part of the step is done, of at most the map's `chunk_rows`; where nothing is
+    /// left that goes in parts, the step itself is, under chunk 0. What parts of the request touched counts towards the
+    /// ceiling. A source that does nothing in parts refuses such a key.
     async fn erase(
         &self,
         permit: &Permit,

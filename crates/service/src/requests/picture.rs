@@ -11,6 +11,7 @@ use countersign_core::verdict::Verdict;
 
 use crate::app::Service;
 use crate::caller::{Act, Caller};
+use crate::jobs::tell;
 use crate::ports::store::{Needs, Query, Row, Status};
 use crate::record::{self, History};
 use crate::refusal::Refusal;
@@ -18,7 +19,8 @@ use crate::requests::facts::World;
 use crate::requests::survey::{self, Latest};
 use crate::requests::{ask, field, glass, judge};
 use crate::seal;
-use crate::settings::Settings;
+use crate::settings::datamap::Recipient;
+use crate::settings::{Effect, Settings};
 
 /// A vote, and whether it counts now.
 #[derive(Clone, Debug)]
@@ -31,6 +33,41 @@ pub struct VoteSeen {
     pub at: Timestamp,
     /// Whether it covers what would be done now.
     pub counts: bool,
+}
+
+/// How far a step of the run is, in one source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StepSeen {
+    /// The source.
+    pub source: String,
+    /// What is known of it.
+    pub known: Known,
+    /// How many parts of it were done, in all runs.
+    pub parts: u64,
+    /// Rows that were touched, in parts and as a whole.
+    pub rows: u64,
+}
+
+/// What is known of a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// It is done.
+    Done,
+    /// It is not done, and never will be by the run that was to do it; parts of it may be.
+    Undone,
+    /// It may be under way, or done without anybody having heard.
+    Unknown,
+}
+
+impl Known {
+    /// The word for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Known::Done => "done",
+            Known::Undone => "undone",
+            Known::Unknown => "unknown",
+        }
+    }
 }
 
 /// A request as a reader sees it.
@@ -62,6 +99,10 @@ pub struct Picture {
     pub ending: Option<Ending>,
     /// Why it is stuck.
     pub stuck: Option<String>,
+    /// Who outside is told once it is done: the source, the name, and what they hold.
+    pub tells: Vec<(String, Recipient)>,
+    /// How far each step is, once there was a run.
+    pub steps: Vec<StepSeen>,
     /// How many people match, if nobody settled it.
     pub unresolved: Option<u32>,
     /// Runs so far.
@@ -104,7 +145,7 @@ impl Picture {
         history: &History,
         verdict: Option<Verdict>,
         latest: Option<&Latest>,
-        _settings: &Settings,
+        settings: &Settings,
     ) -> Self {
         let state = history.state();
         let dossier = state.dossier();
@@ -139,6 +180,8 @@ impl Picture {
                 State::Stuck(stuck) => Some(stuck.code().to_owned()),
                 _ => None,
             },
+            tells: latest.map(|latest| tells(settings, state, latest)).unwrap_or_default(),
+            steps: latest.map(|latest| steps(state, &latest.plan)).unwrap_or_default(),
             unresolved: dossier.unresolved(),
             runs: dossier.runs(),
             reason: None,
@@ -149,6 +192,42 @@ impl Picture {
             row,
         }
     }
+}
+
+/// Who outside is told of an erasure of a subject.
+fn tells(settings: &Settings, state: &State, latest: &Latest) -> Vec<(String, Recipient)> {
+    let submitted = state.dossier().submitted();
+    let erases = settings.actions.get(&submitted.action).is_some_and(|it| it.effect == Effect::Erase);
+    if !erases || !matches!(submitted.target, Target::Subject { .. }) {
+        return Vec::new();
+    }
+    let all = tell::recipients(settings, latest).into_iter();
+    all.map(|(source, recipient)| (source.to_owned(), recipient.clone())).collect()
+}
+
+/// How far each step is; none before the first run.
+fn steps(state: &State, plan: &Plan) -> Vec<StepSeen> {
+    let dossier = state.dossier();
+    if dossier.runs() == 0 {
+        return Vec::new();
+    }
+    let open: Vec<&str> = match state {
+        State::Running(running) => running.open_steps().collect(),
+        State::Stuck(stuck) => stuck.open_steps().collect(),
+        State::Waiting(_) | State::Released(_) | State::Ended(..) => Vec::new(),
+    };
+    let seen = |source: &str| {
+        let known = if dossier.is_done(source) {
+            Known::Done
+        } else if open.contains(&source) {
+            Known::Unknown
+        } else {
+            Known::Undone
+        };
+        let parts = dossier.steps().keys().filter(|key| key.step == source && key.chunk > 0).count() as u64;
+        StepSeen { source: source.to_owned(), known, parts, rows: dossier.touched(source).rows() }
+    };
+    plan.sources.iter().map(|it| seen(&it.source)).collect()
 }
 
 impl Service {

@@ -131,7 +131,9 @@ impl Service {
                 if dossier.is_done(source) {
                     outcome.touched.add(source, table, rows);
                 } else {
-                    outcome.left.add(source, table, rows);
+                    let parts = dossier.touched(source).of(source, table);
+                    outcome.touched.add(source, table, parts);
+                    outcome.left.add(source, table, rows.saturating_sub(parts));
                 }
             }
             let reason = said.as_ref().map(|(commitment, _)| *commitment);

@@ -3,6 +3,7 @@
 //!
 //! ```toml
 //! source = "shop"
+//! chunk_rows = 50000                          # left out: an erasure is one transaction
 //!
 //! [[root]]                                    # where a subject starts
 //! table = "customer"
@@ -60,6 +61,11 @@
 //! (`docs/howto/write-a-data-map.md`). It goes with a `basis`. Every root is `clear` then, for a row is found by its root;
 //! `keep_for` at the root itself, no shorter than any other, lets that go last.
 //!
+//! # In parts
+//!
+//! `chunk_rows` lets an erasure delete rows of tables that lead to nothing in transactions of at most so many, each with
+//! a receipt of its own (`docs/decisions/027-erasure-in-parts.md`). For subjects whose one transaction would hurt.
+//!
 //! # Drift
 //!
 //! With `[known]`, a table or column of the source that does not stand there is *drift*: `source check` names it, and
@@ -83,6 +89,7 @@
 
 mod keep;
 mod known;
+mod notify;
 mod read;
 mod replacement;
 #[cfg(test)]
@@ -97,6 +104,7 @@ use sha2::{Digest, Sha256};
 use super::mistake::Mistake;
 
 pub use known::{known_text, with_known};
+pub use notify::Recipient;
 pub use replacement::{Generalise, Part, Replacement, Template};
 
 /// The map of one source. Only [`DataMap::parse`] and [`DataMap::read`] make it.
@@ -110,6 +118,12 @@ pub struct DataMap {
     pub tables: Vec<Table>,
     /// What can be purged.
     pub datasets: Vec<Dataset>,
+    /// Who outside is told of erasures.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notify: Vec<Recipient>,
+    /// How many rows an erasing transaction deletes at most where the source can do it in parts; `None`: all in one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chunk_rows: Option<u32>,
     /// Every table that somebody looked at, with its columns; `None` where nobody wrote it down.
     #[serde(skip)]
     pub known: Option<BTreeMap<String, Vec<String>>>,
@@ -301,8 +315,8 @@ impl DataMap {
         read::read(file, text)
     }
 
-    fn of(source: String, roots: Vec<Root>, tables: Vec<Table>, datasets: Vec<Dataset>) -> Self {
-        let mut map = Self { source, roots, tables, datasets, known: None, version: String::new() };
+    /// The same with its version.
+    fn versioned(mut map: Self) -> Self {
         // Structs, lists and sorted maps of plain values: there is nothing in it that JSON cannot hold.
         let canonical = serde_json::to_vec(&map).unwrap_or_default();
         map.version = hex::encode(Sha256::digest(&canonical));

@@ -41,6 +41,14 @@ pub(super) fn section(desk: &Desk, seen: &Seen) -> Markup {
             }
         }
         @for source in &plan.sources { (table(seen, source)) }
+        @if !picture.tells.is_empty() {
+            p { "Told outside, once it is done:" }
+            ul.tells {
+                @for (_, recipient) in &picture.tells {
+                    li { strong { (recipient.name) } ", which holds " (recipient.holds) }
+                }
+            }
+        }
         p.quiet {
             @if let Some(at) = picture.surveyed_at { "Read from the sources " (show::ago(desk, at)) ". " }
             @if picture.digest.is_some() && picture.row.status.is_open() {

@@ -184,6 +184,15 @@ fn ended(desk: &Desk, seen: &Seen) -> Markup {
             @if let Some(code) = &picture.stuck {
                 h2 { "Why it is stuck" }
                 p { (words::of("stuck", code)) }
+                ul.steps {
+                    @for step in &picture.steps {
+                        li {
+                            (step.source) ": " (words::of("step", step.known.name()))
+                            @if step.parts > 0 { ", " (show::number(step.parts)) " parts" }
+                            @if step.rows > 0 { ", " (show::rows(step.rows)) }
+                        }
+                    }
+                }
             }
         };
     };

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use countersign_core::subject::{Proof, Requester, Target};
 use countersign_service::ports::store::Row;
-use countersign_service::requests::picture::{Picture, VoteSeen};
+use countersign_service::requests::picture::{Picture, StepSeen, VoteSeen};
+use countersign_service::settings::datamap::Recipient;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -53,6 +54,12 @@ pub(crate) struct Request {
     /// Why it is stuck, as a code.
     #[serde(skip_serializing_if = "Option::is_none")]
     stuck: Option<String>,
+    /// Who outside is told once it is done.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tells: Vec<RecipientView>,
+    /// How far each source is, once there was a run.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    steps: Vec<StepView>,
     /// What came of it, once it has ended.
     result: Option<ResultView>,
     /// Whether its glass was broken.
@@ -91,6 +98,46 @@ pub(crate) struct RequestRow {
     started_at: Option<Moment>,
     /// When something happened to it last.
     changed_at: Moment,
+}
+
+/// Somebody outside who holds what came from a source.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct RecipientView {
+    /// The source.
+    #[schema(example = "shop")]
+    source: String,
+    /// Its name.
+    #[schema(example = "Example Mailer")]
+    name: String,
+    /// What it holds.
+    holds: String,
+}
+
+impl From<(String, Recipient)> for RecipientView {
+    fn from((source, recipient): (String, Recipient)) -> Self {
+        Self { source, name: recipient.name, holds: recipient.holds }
+    }
+}
+
+/// How far one source is.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct StepView {
+    /// The source.
+    #[schema(example = "shop")]
+    source: String,
+    /// `done`; `undone`, and never will be by the run that was to do it; `unknown`: under way, or nobody heard.
+    #[schema(example = "done")]
+    state: &'static str,
+    /// How many parts of it were done; 0 where all is done in one.
+    parts: u64,
+    /// Rows that were touched.
+    rows: u64,
+}
+
+impl From<StepSeen> for StepView {
+    fn from(step: StepSeen) -> Self {
+        Self { source: step.source, state: step.known.name(), parts: step.parts, rows: step.rows }
+    }
 }
 
 /// Who asks.
@@ -203,6 +250,8 @@ impl From<Picture> for Request {
             attested: picture.attested,
             runs: picture.runs,
             stuck: picture.stuck,
+            tells: picture.tells.into_iter().map(Into::into).collect(),
+            steps: picture.steps.into_iter().map(Into::into).collect(),
             result: picture.ending.map(Into::into),
             glass: picture.glass.map(|glass| GlassView::of(glass, picture.glass_reason)),
             events: picture

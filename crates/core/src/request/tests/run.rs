@@ -15,7 +15,7 @@ fn a_receipt_of_the_run_is_recorded_and_the_same_again_is_nothing() {
 }
 
 #[test]
-fn a_receipt_of_another_run_step_request_or_part_is_refused() {
+fn a_receipt_of_another_run_step_or_request_or_of_a_part_that_is_void_is_refused() {
     let of = |key: ReceiptKey| Receipt { key, outcome: Became::Void };
     let key = || void(1, "shop").key;
     for wrong in [
@@ -27,6 +27,24 @@ fn a_receipt_of_another_run_step_request_or_part_is_refused() {
     ] {
         given(running()).when(step(wrong.clone()), 5).refused(Refusal::WrongReceipt);
         given(stuck()).when(step(wrong), 7).refused(Refusal::WrongReceipt);
+    }
+}
+
+#[test]
+fn parts_are_done_one_after_the_other_and_are_not_the_whole() {
+    let part = |chunk: u32| {
+        let whole = done(1, "shop");
+        Receipt { key: ReceiptKey { chunk, ..whole.key }, outcome: whole.outcome }
+    };
+    given(running()).when(step(part(2)), 5).refused(Refusal::WrongReceipt);
+    given(running()).when(step(part(1)), 5).then([stepped(part(1))]);
+    let state = given(running()).and([stepped(part(1))]).when(step(part(2)), 6).then([stepped(part(2))]);
+    let dossier = state.dossier();
+    assert!(dossier.is_part_done() && !dossier.is_done("shop"), "parts are done, the step is open");
+    assert_eq!((dossier.parts_done(1, "shop"), dossier.parts_done(2, "shop")), (2, 0));
+    assert_eq!(open_steps(&state), ["shop", "logs"], "no step is settled by its parts");
+    for (command, _) in ways_back() {
+        given(running()).and([stepped(part(1))]).and(all_void(1)).when(command, 9).refused(Refusal::PartDone);
     }
 }
 

@@ -50,8 +50,7 @@ impl DataMap {
         });
         let tables =
             self.tables.iter().map(|table| Table { ways: ways(&table.ways), ..table.clone() }).collect();
-        let map = DataMap::of(self.source.clone(), roots.collect(), tables, self.datasets.clone());
-        DataMap { known: self.known.clone(), ..map }
+        DataMap::versioned(DataMap { roots: roots.collect(), tables, ..self.clone() })
     }
 
     /// A root must not go while rows are to go later: nothing would lead to them any more.

@@ -5,6 +5,7 @@ mod way;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
+use super::notify::recipients;
 use super::{
     AgeFormat, Attribute, AttributeKind, Compare, DataMap, Dataset, IdentityColumn, Link, Root, Table, Way,
 };
@@ -52,6 +53,7 @@ fn read_all<'a>(page: &'a Page<'a>, document: &'a toml::Spanned<toml::de::DeTabl
     if let Some(empty) = source.as_ref().filter(|it| it.value.is_empty()) {
         page.wrong(empty.span.clone(), "`source` is empty", "the source's name in the configuration");
     }
+    let chunk_rows = top.number("chunk_rows", 1..=10_000_000).and_then(|it| u32::try_from(it).ok());
     let mut shapes = vec![];
     let roots: Vec<Root> = top.list("root").into_iter().filter_map(|it| root(it, &mut shapes)).collect();
     let only_root = (roots.len() == 1).then(|| roots[0].table.clone());
@@ -65,6 +67,7 @@ fn read_all<'a>(page: &'a Page<'a>, document: &'a toml::Spanned<toml::de::DeTabl
             "add a [[root]] with the table of the subjects",
         );
     }
+    let notify = recipients(&top, &roots);
     let known = known(&top);
     if known.is_none() && roots.iter().any(|it| it.drift.is_some()) {
         let advice = "write down what was looked at: `countersign source known SOURCE MAP`";
@@ -106,7 +109,8 @@ fn read_all<'a>(page: &'a Page<'a>, document: &'a toml::Spanned<toml::de::DeTabl
             it
         });
         let source = source.map_or_else(String::new, |it| it.value.to_owned());
-        DataMap { known, ..DataMap::of(source, roots.collect(), tables, datasets) }
+        let (roots, version) = (roots.collect(), String::new());
+        DataMap::versioned(DataMap { source, roots, tables, datasets, notify, chunk_rows, known, version })
     })?;
     map.check_terms(page);
     page.is_clean().then_some(map)

@@ -285,3 +285,44 @@ proptest! {
         let _ = DataMap::parse(&text.into_iter().collect::<String>());
     }
 }
+
+const NOTIFY: &str = r#"
+[[notify]]
+name = "Example Mailer"
+holds = "addresses"
+mail = "privacy@mailer.example"
+reference = "id"
+"#;
+
+#[test]
+fn recipients_are_read_and_are_part_of_what_is_signed() {
+    let map = DataMap::parse(&format!("{MAP}{NOTIFY}")).unwrap();
+    let recipient = &map.notify[0];
+    assert_eq!((&*recipient.name, recipient.reference.as_deref()), ("Example Mailer", Some("id")));
+    assert_ne!(map.version(), DataMap::parse(MAP).unwrap().version());
+    assert_eq!(map.after(1).notify, map.notify);
+}
+
+#[test]
+fn recipients_that_cannot_be_told_are_mistakes() {
+    for (right, wrong, said) in [
+        ("privacy@mailer.example", "privacy", "is no address"),
+        ("privacy@mailer.example", "a@b.example, c@d.example", "is no address"),
+        ("reference = \"id\"", "reference = \"mail\"", "is in no root's key"),
+        ("holds = \"addresses\"\n", "", "`holds` is missing"),
+    ] {
+        let found = mistakes(&format!("{MAP}{}", NOTIFY.replace(right, wrong)));
+        assert!(found.len() == 1 && found[0].message.contains(said), "{wrong}: {found:?}");
+    }
+    let twice = mistakes(&format!("{MAP}{NOTIFY}{NOTIFY}"));
+    assert!(twice[0].message.contains("two recipients"), "{twice:?}");
+}
+
+#[test]
+fn parts_have_at_least_one_row_and_change_the_version() {
+    let map = DataMap::parse(&format!("chunk_rows = 50000\n{MAP}")).unwrap();
+    assert_eq!((map.chunk_rows, map.after(1).chunk_rows), (Some(50_000), Some(50_000)));
+    assert_ne!(map.version(), DataMap::parse(MAP).unwrap().version());
+    let none = mistakes(&format!("chunk_rows = 0\n{MAP}"));
+    assert!(none[0].message.contains("out of range"), "{none:?}");
+}
