@@ -49,7 +49,7 @@ pub(super) fn wishes(settings: &Settings, latest: &Latest, id: RequestId, now: T
 
 impl Service {
     /// `request/source/recipient`.
-    pub(crate) async fn tell(&self, key: &str) -> Result<Worked, JobError> {
+    pub(crate) async fn tell_outside(&self, key: &str) -> Result<Worked, JobError> {
         let damaged = || Refusal::Damaged("a notice names no recipient".to_owned());
         let mut words = key.splitn(3, '/');
         let id: RequestId = words.next().and_then(|it| it.parse().ok()).ok_or_else(damaged)?;
@@ -69,7 +69,7 @@ impl Service {
         let Some((map, recipient)) = map.zip(recipient) else { return Ok(Worked::Done) };
         let references = self.references(id, map, recipient).await?;
         let about = About::Erased { request: id, name: recipient.name.clone(), references };
-        let message = Message { to: recipient.mail.clone(), about, language: "en".to_owned() };
+        let message = Message::new(recipient.mail.clone(), about, "en".to_owned());
         let told = match self.notifier.send(&message).await {
             Ok(()) => "delivered",
             Err(error @ NotifyError::Retry(_)) => {

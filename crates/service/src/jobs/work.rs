@@ -136,7 +136,7 @@ impl Service {
             "keep_until" => self.keep_until(&job.key).await,
             "forget" => self.forget(request(&job.key)?).await,
             "forget_all" => self.forget_all().await,
-            "tell" => self.tell(&job.key).await,
+            "tell" => self.tell_outside(&job.key).await,
             "mail_vote" => self.mail_vote(&job.key).await,
             "mail_mandate" => self.mail_mandate(request(&job.key)?).await,
             "digest" => self.digest(&job.key).await,
