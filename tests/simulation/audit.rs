@@ -18,6 +18,7 @@ type Files = BTreeMap<String, Vec<u8>>;
 pub(crate) fn audit(rig: &Rig, model: &Model, notes: &BTreeMap<u64, Vec<u8>>) -> Held {
     histories(rig, model)?;
     effects(rig, model)?;
+    copies(rig)?;
     let mut log = Export(whole(export(rig.store()))?);
     // Every checkpoint that was ever seen is of this log, also if the store should have another by now.
     log.0.extend(notes.iter().map(|(size, note)| (checkpoint_path(*size), note.clone())));
@@ -70,6 +71,30 @@ fn histories(rig: &Rig, model: &Model) -> Held {
             rule!(same, "event {} of request {n} is not what its entry says", event.seq);
             rule!(serde_json::from_slice::<Event>(&event.body).is_ok(), "an event of {n} is not readable");
         }
+    }
+    Ok(())
+}
+
+/// INVARIANT 11: what we keep about a request can be read as long as it is open and for its term after the end; then it
+/// is gone. No event says so, and no answer: whoever only compares those would not notice.
+fn copies(rig: &Rig) -> Held {
+    let (store, now) = (rig.store(), rig.time.now());
+    let kept = whole(async move {
+        let mut kept = Vec::new();
+        for row in store.list(Query { limit: 100_000, ..Query::default() }).await? {
+            let there = store.key(row.id).await?.is_some();
+            kept.push((row, there));
+        }
+        Ok::<_, countersign_service::ports::store::StoreError>(kept)
+    })
+    .map_err(|why| Broken(why.to_string()))?;
+    for (row, there) in kept {
+        let left = rig.spans.copies - (now - row.changed_at.as_millis());
+        rule!(there || !row.status.is_open(), "what is kept about an open request is gone: {row:?}");
+        rule!(there || left <= 0, "copies are destroyed {left} ms before their term: {row:?}");
+        // The last of the jobs is done by then.
+        let over = !row.status.is_open() && left < -rig.spans.lease;
+        rule!(!(there && over), "copies are there {} ms after their term: {row:?}", -left);
     }
     Ok(())
 }

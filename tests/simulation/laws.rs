@@ -21,6 +21,8 @@ pub(crate) struct Spans {
     pub(crate) unproven: i64,
     /// How long a claimed job is nobody else's.
     pub(crate) lease: i64,
+    /// How long our own copies about an ended request live.
+    pub(crate) copies: i64,
 }
 
 /// What `apply` changes.
@@ -48,11 +50,12 @@ pub(crate) const BY_HAND: Spans = Spans {
     expires: 30 * 86_400_000,
     unproven: 24 * 3_600_000,
     lease: 30_000,
+    copies: 5 * 86_400_000,
 };
 
 /// With the machine's time, which is waited for: long enough that a busy machine gets something done in it.
 pub(crate) const BY_MACHINE: Spans =
-    Spans { cooling: 150, survey: 400, expires: 8_000, unproven: 1_500, lease: 60 };
+    Spans { cooling: 150, survey: 400, expires: 8_000, unproven: 1_500, lease: 60, copies: 30 * 86_400_000 };
 
 pub(crate) fn bundle(spans: &Spans, numbers: &Numbers) -> Bundle {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../policies");
@@ -60,6 +63,7 @@ pub(crate) fn bundle(spans: &Spans, numbers: &Numbers) -> Bundle {
     let mut settings = read("settings.toml");
     settings.truncate(settings.find("[schedules.").unwrap());
     swap(&mut settings, "survey_max_age = \"60s\"", &format!("survey_max_age = \"{}ms\"", spans.survey));
+    swap(&mut settings, "own_data_after = \"30d\"", &format!("own_data_after = \"{}ms\"", spans.copies));
     swap(&mut settings, "expires_after = \"60d\" #", "#");
     swap(&mut settings, "expires_after = \"2d\"  #", "#");
     for action in ACTIONS {
