@@ -40,6 +40,14 @@ fn each_finding_says_what_to_do_and_the_exit_code_how_bad_it_is() {
     assert!(said.contains("look keys") && said.contains("countersign keys rotate"), "{said}");
     std::fs::remove_file(&key).unwrap();
 
+    // A source that everybody may write is more than its map needs.
+    let shop = node.folder().join("shop.sqlite");
+    std::fs::set_permissions(&shop, Permissions::from_mode(0o666)).unwrap();
+    let (code, said) = doctor(&node);
+    assert_eq!(code, 5, "{said}");
+    assert!(said.contains("look source shop") && said.contains("countersign source grants"), "{said}");
+    std::fs::set_permissions(&shop, Permissions::from_mode(0o600)).unwrap();
+
     // Keys that others may read: this node must not serve.
     let key = node.folder().join("keys/index.key");
     std::fs::set_permissions(&key, Permissions::from_mode(0o644)).unwrap();

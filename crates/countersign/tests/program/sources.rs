@@ -71,3 +71,19 @@ fn a_section_that_is_not_written_as_one_is_not_written_over() {
     assert!(said.err.contains("is not written as one"), "{}", said.err);
     assert_eq!(std::fs::read_to_string(&map).unwrap(), text);
 }
+
+#[test]
+fn rights_that_are_needed_are_printed() {
+    let place = with_shop();
+    let said = place.run(&["source", "grants", "shop", MAP]);
+    assert_eq!(said.code, 0, "{}", said.err);
+    assert!(
+        said.out.contains("shop.sqlite: the user that runs this program reads and writes"),
+        "{}",
+        said.out
+    );
+    let json = place.run(&["--json", "source", "grants", "shop", MAP, "--to", "somebody"]);
+    let json: serde_json::Value = serde_json::from_str(&json.out).unwrap();
+    assert_eq!(json["lacks"], serde_json::json!([]));
+    assert_eq!(place.run(&["source", "grants", "shp", MAP]).code, 2, "no such source");
+}
