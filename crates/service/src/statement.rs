@@ -1,6 +1,6 @@
 //! A signed statement of the customer's own application: this session belongs to account 42, who signed in at such a time.
 //! It proves one identity for one request, once, and never another than the request names
-//! (`docs/decisions/030-an-application-states-who-is-signed-in.md`).
+//! (`docs/decisions/029-an-application-states-who-is-signed-in.md`).
 
 mod claims;
 mod keys;
