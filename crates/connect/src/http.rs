@@ -2,7 +2,7 @@
 //! its own transaction (`examples/http-source/`); where an answer is lost, only its word under the same key counts. It
 //! must not know any other source.
 
-mod address;
+pub(crate) mod address;
 mod call;
 mod export;
 mod mapped;

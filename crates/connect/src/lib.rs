@@ -1,4 +1,4 @@
-//! Their data: connectors to real data stores, and the package that an export becomes.
+//! Their data: connectors to real data stores, and the package that an export becomes; and the provider of their identities.
 //! A connector knows its source and the data map, never our store.
 
 mod catalog;
@@ -14,6 +14,7 @@ pub mod objects;
 pub mod package;
 mod pattern;
 pub mod postgres;
+pub mod provider;
 mod receipt;
 mod recipe;
 mod sql;

@@ -23,6 +23,7 @@ use crate::refusal::Refusal;
 use crate::requests::first_look::FirstLooks;
 use crate::seal::DataKey;
 use crate::settings::{Bundle, Settings};
+use crate::sign::Provider;
 
 /// How long a claimed job stays with its node without being renewed, if nobody says otherwise.
 const LEASE_MS: i64 = 30_000;
@@ -68,6 +69,7 @@ pub struct Service {
     pub(crate) known: Known,
     pub(crate) lease_ms: i64,
     pub(crate) ledger_before: Vec<VerifierKey>,
+    pub(crate) provider: Option<Provider>,
     active: RwLock<Option<Arc<Settings>>>,
 }
 
@@ -93,6 +95,7 @@ impl Service {
             known: Known::default(),
             lease_ms: LEASE_MS,
             ledger_before: Vec::new(),
+            provider: None,
             active: RwLock::default(),
         }
     }
@@ -107,6 +110,12 @@ impl Service {
     #[must_use]
     pub fn with_ledger_before(self, ledger_before: Vec<VerifierKey>) -> Self {
         Self { ledger_before, ..self }
+    }
+
+    /// The same, with a way to the identity provider that the settings name.
+    #[must_use]
+    pub fn with_provider(self, provider: Option<Provider>) -> Self {
+        Self { provider, ..self }
     }
 
     /// The store, for doors that serve tiles and checkpoints as they are.

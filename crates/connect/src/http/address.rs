@@ -29,7 +29,7 @@ pub(super) fn read(text: &str, private: bool) -> Result<Url, String> {
 }
 
 /// The addresses behind a host, all of which must be allowed.
-pub(super) async fn resolve(url: &Url, private: bool) -> Result<Vec<SocketAddr>, String> {
+pub(crate) async fn resolve(url: &Url, private: bool) -> Result<Vec<SocketAddr>, String> {
     let port = url.port_or_known_default().unwrap_or(443);
     let host = url.host_str().unwrap_or("").trim_matches(['[', ']']);
     let found: Vec<SocketAddr> = match host.parse() {

@@ -8,6 +8,7 @@ mod keys;
 mod log;
 mod mail;
 pub(crate) mod mistake;
+mod oidc;
 mod portal;
 mod section;
 mod server;
@@ -26,6 +27,7 @@ pub(crate) use self::keys::Keys;
 pub(crate) use self::log::{Log, LogForm};
 pub(crate) use self::mail::{Mail, SmtpTls};
 use self::mistake::{Mistake, Mistakes};
+pub(crate) use self::oidc::Oidc;
 pub(crate) use self::portal::Portal;
 use self::section::{Notes, Section};
 pub(crate) use self::server::Server;
@@ -52,6 +54,8 @@ pub(crate) struct Config {
     pub(crate) mail: Mail,
     /// The pages for people whose data it is, if there are to be any.
     pub(crate) portal: Option<Portal>,
+    /// The way to the identity provider, if people sign in by one here.
+    pub(crate) oidc: Option<Oidc>,
     pub(crate) log: Log,
 }
 
@@ -125,10 +129,22 @@ impl Config {
             let sources = sources::read(root.section("sources"), folder);
             let mail = Mail::read(root.section("mail"), folder);
             let portal = Portal::read(root.section("portal"), folder);
+            let oidc = Oidc::read(root.section("oidc"), folder);
             let log = Log::read(root.section("log"));
             root.close();
-            (|| Some(Self { server: server?, store: store?, keys, work, sources, mail: mail?, portal, log }))(
-            )
+            (|| {
+                Some(Self {
+                    server: server?,
+                    store: store?,
+                    keys,
+                    work,
+                    sources,
+                    mail: mail?,
+                    portal,
+                    oidc,
+                    log,
+                })
+            })()
         };
         let mistakes = notes.into_sorted();
         match config {

@@ -4,5 +4,6 @@ pub mod chance;
 pub mod following;
 pub mod notifier;
 pub mod package;
+pub mod provider;
 pub mod source;
 pub mod store;

@@ -64,6 +64,7 @@ impl Settings {
             own_data_after_ms: file.own_data_after_ms,
             package_days: file.package_days,
             sessions: file.sessions,
+            oidc: file.oidc,
             package_fetches: file.package_fetches,
             package_proof_max_age_ms: file.package_proof_max_age_ms,
             calendar: file.calendar,

@@ -93,6 +93,9 @@ fn inventory(settings: &Settings) -> Inventory {
     for it in &settings.schedules {
         put(5, format!("schedule `{}`", it.name), Stands::Shown(schedule_in_words(it)));
     }
+    if let Some(it) = &settings.oidc {
+        put(1, "signing in by a provider".to_owned(), Stands::Shown(it.in_words()));
+    }
     if let Some(it) = &settings.break_glass {
         let names = |all: &BTreeSet<String>| all.iter().cloned().collect::<Vec<_>>().join(", ");
         let within = duration::show(it.review_within_ms);

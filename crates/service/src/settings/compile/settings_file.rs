@@ -12,6 +12,7 @@ use super::{glass, names, timers};
 use crate::settings::action::{Action, STANDARD};
 use crate::settings::bundle::Bundle;
 use crate::settings::duration::{DAY_MS, LONGEST_MS};
+use crate::settings::oidc::Oidc;
 use crate::settings::regime::{self, Regimes};
 use crate::settings::schedule::Schedule;
 use crate::settings::section::{Page, Placed, Section};
@@ -34,6 +35,7 @@ pub(super) struct SettingsFile {
     pub(super) own_data_after_ms: i64,
     pub(super) package_days: i64,
     pub(super) sessions: Sessions,
+    pub(super) oidc: Option<Oidc>,
     pub(super) package_fetches: u32,
     pub(super) package_proof_max_age_ms: i64,
     pub(super) calendar: Calendar,
@@ -71,6 +73,7 @@ impl SettingsFile {
             own_data_after_ms: top.duration("own_data_after", 0..=LONGEST_MS).unwrap_or(OWN_DATA_AFTER_MS),
             package_days: top.number("package_days", 1..=365).unwrap_or(PACKAGE_DAYS),
             sessions: Sessions::read(&top),
+            oidc: Oidc::read(&top, &vocabulary.groups),
             package_fetches: top.number("package_fetches", 1..=1000).unwrap_or(PACKAGE_FETCHES) as u32,
             package_proof_max_age_ms: top
                 .duration("package_proof_max_age", 60_000..=DAY_MS)
