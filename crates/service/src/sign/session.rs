@@ -168,7 +168,7 @@ impl Session {
 
 impl Fresh {
     /// The same, to begin at an identity provider.
-    pub(crate) fn from_provider(self, from: FromProvider) -> Self {
+    pub(crate) fn begun_at(self, from: FromProvider) -> Self {
         Self { provider: Some(from), ..self }
     }
 

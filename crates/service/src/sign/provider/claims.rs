@@ -120,8 +120,8 @@ pub(super) fn left(signed: &Signed, issuer: &str, client_id: &str, now: Timestam
     if now.since_ms(until) >= SKEW_MS {
         return Err(Flaw("it is over"));
     }
-    let age_ms = now.since_ms(issued_at);
-    if age_ms < -SKEW_MS || age_ms > LOGOUT_AGE_MS || until.since_ms(now) > LOGOUT_MOST_MS {
+    let (early_ms, age_ms) = (issued_at.since_ms(now), now.since_ms(issued_at));
+    if early_ms > SKEW_MS || age_ms > LOGOUT_AGE_MS || until.since_ms(now) > LOGOUT_MOST_MS {
         return Err(Flaw("it was not issued just now"));
     }
     let (sub, sid) = (named(claims, "sub")?, named(claims, "sid")?);

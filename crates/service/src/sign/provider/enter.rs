@@ -147,7 +147,7 @@ impl Service {
             issuer: oidc.issuer.clone(),
             sid: vouched.sid.as_deref().map(|sid| session::sid_of(&self.keys, &oidc.issuer, sid)),
         };
-        let fresh = self.fresh_session(device).await?.from_provider(from);
+        let fresh = self.fresh_session(device).await?.begun_at(from);
         let (keys, random, entered) =
             (self.keys.clone(), std::sync::Arc::clone(&self.chance), fresh.secret.clone());
         let oidc = oidc.clone();

@@ -81,7 +81,7 @@ pub(super) fn settle(
         (Some(known), Some(other)) if known.id != other.id && other.active => return Err(Unlet::Unclear),
         (Some(known), _) => known.clone(),
         (None, _) if address.is_none() => return Err(Unlet::Unverified),
-        (None, Some(other)) if known_at(other, &oidc.issuer) => return Err(Unlet::Unclear),
+        (None, Some(other)) if other.active && known_at(other, &oidc.issuer) => return Err(Unlet::Unclear),
         (None, Some(other)) => {
             did.push(("linked", None));
             other.clone()
