@@ -110,17 +110,29 @@ pub(super) async fn back(visit: Visit, State(app): State<App>) -> Response {
 
 /// What is said to whoever is not let in: what to do, and nothing about why a proof was none.
 fn unlet(visit: &Visit, refusal: &Refusal) -> Response {
-    let (status, words) = match refusal {
-        Refusal::NoChallenge => (StatusCode::GONE, "provider.gone"),
-        Refusal::NotProved => (StatusCode::FORBIDDEN, "provider.not_proved"),
-        Refusal::Source(_) | Refusal::NotReady(_) => (StatusCode::BAD_GATEWAY, "provider.unreached"),
-        Refusal::NotLetIn(Unlet::NothingGiven) => (StatusCode::FORBIDDEN, "provider.nothing_given"),
-        Refusal::NotLetIn(Unlet::Unverified) => (StatusCode::FORBIDDEN, "provider.unverified"),
-        Refusal::NotLetIn(Unlet::Administers) => (StatusCode::FORBIDDEN, "provider.administers"),
-        Refusal::NotLetIn(Unlet::Unclear) => (StatusCode::FORBIDDEN, "provider.unclear"),
+    let (status, title, lead) = match refusal {
+        Refusal::NoChallenge => (StatusCode::GONE, "provider.gone.title", "provider.gone.lead"),
+        Refusal::NotProved => {
+            (StatusCode::FORBIDDEN, "provider.not_proved.title", "provider.not_proved.lead")
+        }
+        Refusal::Source(_) | Refusal::NotReady(_) => {
+            (StatusCode::BAD_GATEWAY, "provider.unreached.title", "provider.unreached.lead")
+        }
+        Refusal::NotLetIn(Unlet::NothingGiven) => {
+            (StatusCode::FORBIDDEN, "provider.nothing_given.title", "provider.nothing_given.lead")
+        }
+        Refusal::NotLetIn(Unlet::Unverified) => {
+            (StatusCode::FORBIDDEN, "provider.unverified.title", "provider.unverified.lead")
+        }
+        Refusal::NotLetIn(Unlet::Administers) => {
+            (StatusCode::FORBIDDEN, "provider.administers.title", "provider.administers.lead")
+        }
+        Refusal::NotLetIn(Unlet::Unclear) => {
+            (StatusCode::FORBIDDEN, "provider.unclear.title", "provider.unclear.lead")
+        }
         refusal => return respond::refused(visit, refusal),
     };
-    respond::told(visit, status, &format!("{words}.title"), &format!("{words}.lead"))
+    respond::told(visit, status, title, lead)
 }
 
 /// The provider says that somebody signed out there. Whoever sends it has no browser: the token is all that counts.
