@@ -11,9 +11,10 @@ use countersign_connect::provider::HttpProvider;
 use countersign_notify::{Email, EmailConfig, Inbox, email};
 use countersign_service::ports::notifier::Notifier;
 use countersign_service::ports::store::Store;
+use countersign_service::sign::Provider;
 use countersign_service::{Parts, Service};
 
-use crate::config::{Config, Mail, SmtpTls};
+use crate::config::{Config, Mail, Oidc, SmtpTls};
 use crate::installation::{SystemChance, clock, keys, private_folder};
 
 /// How long one mail may take in all.
@@ -66,7 +67,13 @@ pub(crate) fn over(config: &Config, store: Arc<dyn Store>) -> anyhow::Result<Arc
     let service = Service::new(parts).with_lease_ms(config.work.lease_ms);
     let reach = |private| Arc::new(HttpProvider::new(private));
     let service = service.with_key_sets(reach(false), reach(true));
+    let service = service.with_provider(config.oidc.as_ref().map(provider).transpose()?);
     Ok(Arc::new(service.with_ledger_before(loaded.ledger_before)))
+}
+
+fn provider(oidc: &Oidc) -> anyhow::Result<Provider> {
+    let secret = keys::secret(&oidc.client_secret_file).context("the secret for the identity provider")?;
+    Ok(Provider::new(Arc::new(HttpProvider::new(oidc.allow_private)), secret.trim().to_owned()))
 }
 
 fn notifier(mail: &Mail) -> anyhow::Result<Arc<dyn Notifier>> {

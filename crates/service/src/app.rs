@@ -26,6 +26,7 @@ use crate::refusal::Refusal;
 use crate::requests::first_look::FirstLooks;
 use crate::seal::DataKey;
 use crate::settings::{Bundle, Settings};
+use crate::sign::Provider;
 use crate::span;
 use crate::statement::KeySets;
 
@@ -77,6 +78,7 @@ pub struct Service {
     pub(crate) key_sets: KeySets,
     reached_at: OnceLock<String>,
     portal_at: OnceLock<String>,
+    pub(crate) provider: Option<Provider>,
     active: RwLock<Option<Arc<Settings>>>,
 }
 
@@ -106,6 +108,7 @@ impl Service {
             key_sets: KeySets::default(),
             reached_at: OnceLock::new(),
             portal_at: OnceLock::new(),
+            provider: None,
             active: RwLock::default(),
         }
     }
@@ -150,6 +153,12 @@ impl Service {
     /// A page at the console, if anybody said where that is. A link to it opens nothing by itself.
     pub(crate) fn console_page(&self, path: &str) -> Option<String> {
         self.reached_at.get().map(|url| format!("{url}/console{path}"))
+    }
+
+    /// The same, with a way to the identity provider that the settings name.
+    #[must_use]
+    pub fn with_provider(self, provider: Option<Provider>) -> Self {
+        Self { provider, ..self }
     }
 
     /// The store, for doors that serve tiles and checkpoints as they are.

@@ -18,6 +18,7 @@ use crate::refusal::Refusal;
 use crate::requests::ask;
 use crate::second::{self, Second};
 use crate::sign::leave::check_roles;
+use crate::sign::provider::comes_by;
 use crate::token::{self, Token};
 
 /// A person to add.
@@ -57,6 +58,10 @@ pub struct Minted {
     /// What its holder sends.
     pub secret: String,
 }
+
+/// What is said to whoever would give by hand what a group gives.
+pub(crate) const BY_GROUPS: &str =
+    "their seats and roles follow from their groups at the identity provider: put them into one there";
 
 const CHANNELS: [&str; 4] = ["api", "cli", "portal", "gateway"];
 
@@ -156,6 +161,9 @@ impl Service {
                 let (person, version) = people.get(&id).ok_or(Refusal::NotFound("person"))?;
                 if held && person.administers {
                     return Err(Refusal::Standing("an administrator holds no seat".to_owned()));
+                }
+                if held && comes_by(person, settings.oidc.as_ref()) {
+                    return Err(Refusal::Standing(BY_GROUPS.to_owned()));
                 }
                 if person.seats.contains(&seat) == held {
                     return Ok((Change::default(), Some(person.clone())));

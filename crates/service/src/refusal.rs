@@ -3,6 +3,7 @@
 use countersign_core::request as core;
 
 use crate::ports::store::StoreError;
+use crate::sign::Unlet;
 
 /// What sort of refusal it is: a door has one status for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +79,9 @@ pub enum Refusal {
     /// What was sent proves nothing.
     #[error("that does not prove who you are")]
     NotProved,
+    /// It is clear who it is, and they have nothing to do here.
+    #[error("the identity provider vouches for you, and that opens nothing here: {}", .0.word())]
+    NotLetIn(Unlet),
     /// Whoever calls has to prove once more that they are there, in a session, within this time.
     #[error(
         "this needs a passkey or a one-time password, given in the console within the last {} minutes", (.within_ms / 60_000).max(1)
@@ -125,9 +129,11 @@ impl Refusal {
     pub fn sort(&self) -> Sort {
         match self {
             Refusal::Unauthenticated => Sort::Unauthenticated,
-            Refusal::NotAllowed(_) | Refusal::ProofTooOld | Refusal::StepUp { .. } | Refusal::NotProved => {
-                Sort::Forbidden
-            }
+            Refusal::NotAllowed(_)
+            | Refusal::ProofTooOld
+            | Refusal::StepUp { .. }
+            | Refusal::NotProved
+            | Refusal::NotLetIn(_) => Sort::Forbidden,
             Refusal::NotFound(_) => Sort::NotFound,
             Refusal::Rule(rule) => match rule {
                 core::Refusal::OwnRequest | core::Refusal::OwnData | core::Refusal::NotYourSeat => {
@@ -165,6 +171,7 @@ impl Refusal {
             Refusal::NotEnrolled => "not_enrolled",
             Refusal::ProofTooOld => "proof_too_old",
             Refusal::NotProved => "not_proved",
+            Refusal::NotLetIn(_) => "not_let_in",
             Refusal::StepUp { .. } => "step_up_required",
             Refusal::KeyReused => "idempotency_key_reused",
             Refusal::Stale => "stale",

@@ -9,6 +9,7 @@ pub(crate) mod invitation;
 pub(crate) mod joined;
 pub(crate) mod leave;
 mod passkey;
+pub(crate) mod provider;
 pub mod session;
 mod site;
 pub(crate) mod step_up;
@@ -18,5 +19,6 @@ use crate::portal::flood;
 
 pub use invitation::Invited;
 pub use passkey::Held;
+pub use provider::{Begin, Came, Provider, Returned, Unlet};
 pub use session::{Entered, Means, Session, SignedIn};
 pub use site::Site;

@@ -11,6 +11,7 @@ mod invitation;
 mod layout;
 mod mail;
 mod passkey;
+mod provider;
 mod respond;
 mod sessions;
 mod style;
@@ -51,7 +52,11 @@ pub(crate) fn routes() -> Router<App> {
         .route("/sign-in/passkey", post(passkey::enter))
         .route("/sign-in/mail", post(mail::send))
         .route("/sign-in/mail/{secret}", get(mail::show).post(mail::enter))
+        .route("/sign-in/oidc", get(provider::begin))
+        .route("/sign-in/oidc/back", get(provider::back))
+        .route("/sign-in/oidc/logout", post(provider::signed_out))
         .route("/sign-in/again", get(again::show))
+        .route("/sign-in/again/oidc", get(provider::begin_again))
         .route("/sign-in/again/passkey/begin", post(again::begin))
         .route("/sign-in/again/passkey", post(again::passkey))
         .route("/sign-in/again/totp", post(again::totp))

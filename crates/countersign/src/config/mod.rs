@@ -8,6 +8,7 @@ mod keys;
 mod log;
 mod mail;
 pub(crate) mod mistake;
+mod oidc;
 mod portal;
 mod section;
 mod server;
@@ -27,6 +28,7 @@ pub(crate) use self::keys::Keys;
 pub(crate) use self::log::{Log, LogForm};
 pub(crate) use self::mail::{Mail, SmtpTls};
 use self::mistake::{Mistake, Mistakes};
+pub(crate) use self::oidc::Oidc;
 pub(crate) use self::portal::Portal;
 use self::section::{Notes, Section};
 pub(crate) use self::server::Server;
@@ -54,6 +56,8 @@ pub(crate) struct Config {
     pub(crate) mail: Mail,
     /// The pages for people whose data it is, if there are to be any.
     pub(crate) portal: Option<Portal>,
+    /// The way to the identity provider, if people sign in by one here.
+    pub(crate) oidc: Option<Oidc>,
     pub(crate) log: Log,
     /// Where spans go, if anywhere.
     pub(crate) traces: Option<Traces>,
@@ -129,12 +133,13 @@ impl Config {
             let sources = sources::read(root.section("sources"), folder);
             let mail = Mail::read(root.section("mail"), folder);
             let portal = Portal::read(root.section("portal"), folder);
+            let oidc = Oidc::read(root.section("oidc"), folder);
             let log = Log::read(root.section("log"));
             let traces = Traces::read(root.section("traces"));
             root.close();
             (|| {
                 let (server, store, mail) = (server?, store?, mail?);
-                Some(Self { server, store, keys, work, sources, mail, portal, log, traces })
+                Some(Self { server, store, keys, work, sources, mail, portal, oidc, log, traces })
             })()
         };
         let mistakes = notes.into_sorted();

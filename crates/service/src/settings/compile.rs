@@ -66,6 +66,7 @@ impl Settings {
             sessions: file.sessions,
             statements: file.statements,
             reviewers: file.reviewers,
+            oidc: file.oidc,
             package_fetches: file.package_fetches,
             package_proof_max_age_ms: file.package_proof_max_age_ms,
             calendar: file.calendar,

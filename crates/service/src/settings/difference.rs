@@ -97,6 +97,9 @@ fn inventory(settings: &Settings) -> Inventory {
         put(1, format!("statements of `{}`", it.issuer), Stands::Shown(it.in_words()));
     }
     put(6, "`reviewers`".to_owned(), Stands::Shown(settings.reviewers.in_words()));
+    if let Some(it) = &settings.oidc {
+        put(1, "signing in by a provider".to_owned(), Stands::Shown(it.in_words()));
+    }
     if let Some(it) = &settings.break_glass {
         let names = |all: &BTreeSet<String>| all.iter().cloned().collect::<Vec<_>>().join(", ");
         let within = duration::show(it.review_within_ms);

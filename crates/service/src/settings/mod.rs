@@ -9,6 +9,7 @@ mod difference;
 pub mod duration;
 mod glass;
 mod mistake;
+mod oidc;
 mod regime;
 mod reviewers;
 mod schedule;
@@ -31,6 +32,7 @@ pub use datamap::DataMap;
 pub use difference::difference;
 pub use glass::BreakGlass;
 pub use mistake::{Mistake, did_you_mean, report};
+pub use oidc::{Given, Oidc};
 pub use reviewers::{Pace, Reviewers};
 pub use schedule::{NoCron, Schedule, parse_cron};
 pub use sessions::Sessions;
@@ -67,6 +69,8 @@ pub struct Settings {
     pub statements: Vec<Application>,
     /// When reviewers get mail.
     pub reviewers: Reviewers,
+    /// The identity provider by which people of ours sign in, if there is one.
+    pub oidc: Option<Oidc>,
     /// How often.
     pub package_fetches: u32,
     /// Whoever fetches it proved themselves not longer ago than this.

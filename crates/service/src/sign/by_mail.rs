@@ -8,11 +8,11 @@ use subtle::ConstantTimeEq;
 
 use super::device::{Checked, accepted};
 use super::session::{Entered, Means};
-use super::{flood, joined, tries};
+use super::{flood, joined, provider, tries};
 use crate::app::Service;
 use crate::jobs::wish;
 use crate::keys::{Keys, mac};
-use crate::person;
+use crate::person::{self, Person};
 use crate::portal::Door;
 use crate::ports::chance;
 use crate::ports::notifier::{About, Message};
@@ -22,6 +22,7 @@ use crate::record;
 use crate::refusal::Refusal;
 use crate::requests::{ask, verify};
 use crate::seal;
+use crate::settings::Oidc;
 
 const KIND: &str = "mailed_sign_in";
 const LIVES_MS: i64 = 15 * 60_000;
@@ -97,11 +98,12 @@ impl Service {
         let sealed = seal::seal_for_store(&self.keys, &label(&at), secret.as_bytes(), &*self.chance);
         let identity = Identity { kind: "email".to_owned(), value: normal };
         let records = vec![person::need_by_identity(&self.keys, &identity)];
+        let settings = self.settings().await?;
         let (keys, door, browser) = (self.keys.clone(), door.clone(), browser(&self.keys, word));
         self.act(Needs { records, ..Needs::default() }, move |loaded| {
             let mut people = person::loaded(&keys, loaded)?.into_values().map(|(person, _)| person);
             let person = match (people.next(), people.next()) {
-                (Some(only), None) if only.active && only.totp.is_some() => Some(only.id),
+                (Some(only), None) if may_come(&only, settings.oidc.as_ref()) => Some(only.id),
                 _ => None,
             };
             let mailed = Mailed {
@@ -161,6 +163,7 @@ impl Service {
         let loaded = self.store.load(Needs { records: vec![need(&at)], ..Needs::default() }).await?;
         let id = standing(&loaded)?.0.person.ok_or(Refusal::NoChallenge)?;
         let fresh = self.fresh_session(device).await?;
+        let settings = self.settings().await?;
         let entered = fresh.secret.clone();
         let records = vec![need(&at), person::need(id), tries::need(id)];
         let (keys, random, code) = (self.keys.clone(), std::sync::Arc::clone(&self.chance), code.to_owned());
@@ -174,7 +177,8 @@ impl Service {
                     return Ok((Change::default(), (Checked::Gone, 0)));
                 }
                 let people = person::loaded(&keys, loaded)?;
-                let (person, version) = people.get(&id).ok_or(Refusal::NoChallenge)?;
+                let known = people.get(&id).filter(|(person, _)| may_come(person, settings.oidc.as_ref()));
+                let (person, version) = known.ok_or(Refusal::NoChallenge)?;
                 let Some(next) = accepted(person, &code, loaded.now) else {
                     let wrong = Mailed { wrong: mailed.wrong + 1, ..mailed };
                     let left = left.min(TRIES + 1 - wrong.wrong) - 1;
@@ -193,6 +197,11 @@ impl Service {
         checked.outcome(left)?;
         Ok(Entered { secret: entered, person: id })
     }
+}
+
+/// Whether somebody signs in so at all: with a device, and not by the company's provider, which would not be asked.
+fn may_come(person: &Person, oidc: Option<&Oidc>) -> bool {
+    person.active && person.totp.is_some() && !provider::comes_by(person, oidc)
 }
 
 /// A link that somebody was talked into opening, or that was read in a mailbox, works in no other browser.

@@ -9,7 +9,7 @@ use super::ceremony::{self, Purpose};
 use super::passkey::{self, held, not_proved};
 use super::session::{self, Entered, Means, SignedIn};
 use super::site::Site;
-use super::{flood, joined};
+use super::{flood, joined, provider};
 use crate::app::Service;
 use crate::person;
 use crate::ports::store::{Change, Needs};
@@ -53,6 +53,7 @@ impl Service {
             return Err(Refusal::NotProved);
         }
         let fresh = self.fresh_session(device).await?;
+        let settings = self.settings().await?;
         let (keys, id, entered) = (self.keys.clone(), known.person, fresh.secret.clone());
         let records = vec![need_key, person::need(id), ceremony::need(&self.keys, Purpose::SignIn, word)];
         self.act(Needs { records, ..Needs::default() }, move |loaded| {
@@ -61,6 +62,10 @@ impl Service {
             let people = person::loaded(&keys, loaded)?;
             let found = people.get(&known.person).filter(|(person, _)| person.active && person.id == id);
             let (person, _) = found.ok_or(Refusal::NotProved)?;
+            // Else a device would outlive their leave from the company.
+            if provider::comes_by(person, settings.oidc.as_ref()) {
+                return Err(Refusal::NotProved);
+            }
             known.key.update_credential(&proof);
             known.used_at = Some(loaded.now);
             let mut records = ceremony::end(loaded);

@@ -5,8 +5,8 @@ use countersign_core::id::PersonId;
 use countersign_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::joined;
 use super::session::{Entered, Means};
+use super::{joined, provider};
 use crate::app::Service;
 use crate::caller::{Act, Caller};
 use crate::keys::{Keys, mac};
@@ -73,6 +73,7 @@ impl Service {
         let what = format!("invite/{id}");
         let mut needs = Needs { records: second::need(&what), ..Needs::default() };
         needs.records.extend([holder.need(), person::need(id), need_of(id)]);
+        let settings = self.settings().await?;
         let (keys, new) = (self.keys.clone(), key(&self.keys, &secret));
         let (_, expires_at) = self
             .act(needs, move |loaded| {
@@ -80,6 +81,10 @@ impl Service {
                 let people = person::loaded(&keys, loaded)?;
                 let found = people.get(&id).filter(|(person, _)| person.active);
                 let (person, _) = found.ok_or(Refusal::NotFound("person"))?;
+                if provider::comes_by(person, settings.oidc.as_ref()) {
+                    let why = "they sign in by the identity provider, and by nothing else";
+                    return Err(Refusal::Standing(why.to_owned()));
+                }
                 // Whoever invites themselves gets nothing that they do not have.
                 let with = if id == holder.person && person.administers {
                     Change::default()
@@ -128,6 +133,7 @@ impl Service {
     pub async fn accept_invitation(&self, secret: &str, device: &str) -> Result<Entered, Refusal> {
         let id = self.invitation_stands(secret).await?.id;
         let fresh = self.fresh_session(device).await?;
+        let settings = self.settings().await?;
         let (keys, entered) = (self.keys.clone(), fresh.secret.clone());
         let records = vec![need(&self.keys, secret), person::need(id)];
         self.act(Needs { records, ..Needs::default() }, move |loaded| {
@@ -135,7 +141,9 @@ impl Service {
                 return Err(Refusal::NotFound("invitation"));
             }
             let people = person::loaded(&keys, loaded)?;
-            let found = people.get(&id).filter(|(person, _)| person.active);
+            let stays =
+                |person: &Person| person.active && !provider::comes_by(person, settings.oidc.as_ref());
+            let found = people.get(&id).filter(|(person, _)| stays(person));
             let (person, _) = found.ok_or(Refusal::NotFound("invitation"))?;
             // Used up. It was loaded, so that of two who press at the same moment one finds it gone.
             let mut records = take_back(loaded);

@@ -2,11 +2,12 @@
 
 use countersign_core::id::PersonId;
 
+use super::provider::comes_by;
 use super::{invitation, joined, passkey, session};
 use crate::app::Service;
 use crate::caller::{Act, Caller, Role};
 use crate::jobs::wish;
-use crate::people::token_entry;
+use crate::people::{BY_GROUPS, token_entry};
 use crate::person::{self, Entry, Person};
 use crate::ports::store::{Change, Find, Needs};
 use crate::record;
@@ -103,6 +104,7 @@ impl Service {
         check_roles(&roles)?;
         let named = roles.iter().map(|role| role.name()).collect::<Vec<_>>().join("+");
         let what = format!("roles/{id}/{named}");
+        let settings = self.settings().await?;
         let mut needs = Needs { records: second::need(&what), ..Needs::default() };
         needs.records.extend([holder.need(), person::need(id), session::need_of(id)]);
         let (keys, random) = (self.keys.clone(), std::sync::Arc::clone(&self.chance));
@@ -112,6 +114,9 @@ impl Service {
                 let people = person::loaded(&keys, loaded)?;
                 let found = people.get(&id).filter(|(person, _)| person.active);
                 let (person, version) = found.ok_or(Refusal::NotFound("person"))?;
+                if comes_by(person, settings.oidc.as_ref()) && !person.roles.is_superset(&roles) {
+                    return Err(Refusal::Standing(BY_GROUPS.to_owned()));
+                }
                 let with = match second::ask(loaded, &holder, &what)? {
                     Second::Noted(change) => return Ok((change, None)),
                     Second::Go(with) => with,

@@ -35,6 +35,9 @@ pub enum Means {
     Passkey,
     /// By a mailed link and a one-time password.
     Totp,
+    /// By the company's identity provider.
+    #[serde(rename = "oidc")]
+    Provider,
 }
 
 impl Means {
@@ -44,8 +47,17 @@ impl Means {
             Means::Invitation => "invitation",
             Means::Passkey => "passkey",
             Means::Totp => "totp",
+            Means::Provider => "oidc",
         }
     }
+}
+
+/// What is known of a session that began at an identity provider, so that it ends when that one says so.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct FromProvider {
+    pub(crate) issuer: String,
+    /// A keyed hash of what the provider calls its own session.
+    pub(crate) sid: Option<String>,
 }
 
 /// A session.
@@ -69,6 +81,9 @@ pub struct Session {
     pub ends_at: Timestamp,
     /// When its holder last proved to be there, by something that they have.
     pub proved_at: Option<Timestamp>,
+    /// Where it began, if elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) provider: Option<FromProvider>,
 }
 
 /// Somebody who is signed in.
@@ -106,6 +121,7 @@ pub(crate) struct Fresh {
     label: String,
     device: String,
     lifetimes: Sessions,
+    provider: Option<FromProvider>,
 }
 
 impl Session {
@@ -121,11 +137,15 @@ impl Session {
     }
 
     pub(crate) fn put(&self, key: &str, expect: u64) -> Result<RecordChange, Refusal> {
+        let mut terms =
+            vec![record::term("label", &self.label), record::term("person", self.person.as_bytes())];
+        let sid = self.provider.as_ref().and_then(|from| from.sid.as_ref());
+        terms.extend(sid.map(|sid| record::term("sid", sid)));
         Ok(RecordChange::Put {
             kind: KIND.to_owned(),
             id: key.to_owned(),
             body: record::bytes(self)?,
-            terms: vec![record::term("label", &self.label), record::term("person", self.person.as_bytes())],
+            terms,
             expires_at: Some(self.ends_at),
             expect: Some(expect),
         })
@@ -147,6 +167,11 @@ impl Session {
 }
 
 impl Fresh {
+    /// The same, to begin at an identity provider.
+    pub(crate) fn begun_at(self, from: FromProvider) -> Self {
+        Self { provider: Some(from), ..self }
+    }
+
     /// The session, as it begins for `person`. `proved`: by something that they have.
     pub(crate) fn begin(
         &self,
@@ -165,9 +190,15 @@ impl Fresh {
             idle_ms: self.lifetimes.idle_ms,
             ends_at: now.plus_ms(self.lifetimes.absolute_ms),
             proved_at: proved.then_some(now),
+            provider: self.provider.clone(),
         };
         session.put(&self.key, 0)
     }
+}
+
+/// Under what the provider's own name of a session is kept.
+pub(crate) fn sid_of(keys: &Keys, issuer: &str, sid: &str) -> String {
+    hex::encode(mac(&keys.index, &[b"sid", issuer.as_bytes(), sid.as_bytes()]))
 }
 
 /// What to load for all sessions of a person.
@@ -175,7 +206,7 @@ pub(crate) fn need_of(person: PersonId) -> (String, Find) {
     (KIND.to_owned(), Find::Term(record::term("person", person.as_bytes())))
 }
 
-fn end(found: &Record) -> RecordChange {
+pub(crate) fn end(found: &Record) -> RecordChange {
     RecordChange::Delete { kind: KIND.to_owned(), id: found.id.clone() }
 }
 
@@ -222,7 +253,7 @@ impl Service {
         let key = Session::key(&self.keys, &secret).ok_or(Refusal::Unavailable)?;
         let label = format!("s{}", hex::encode(chance::bytes::<6>(&*self.chance)));
         let device = device.chars().filter(|c| !c.is_control()).take(60).collect();
-        Ok(Fresh { secret, key, label, device, lifetimes })
+        Ok(Fresh { secret, key, label, device, lifetimes, provider: None })
     }
 
     /// Who is signed in by this secret, as they are now.

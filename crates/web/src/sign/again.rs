@@ -8,7 +8,7 @@ use maud::html;
 
 use super::filled::Filled;
 use super::inside::Inside;
-use super::{layout, mail, passkey, respond};
+use super::{layout, mail, passkey, provider, respond};
 use crate::app::App;
 
 /// The page.
@@ -19,6 +19,7 @@ pub(super) async fn show(inside: Inside, State(app): State<App>) -> Response {
         Err(refusal) => return respond::refused(visit, &refusal),
     };
     let by_key = app.site.is_some() && !keys.is_empty();
+    let at_provider = provider::way_again(&inside, &app).await;
     let back = html! {
         @if let Some(path) = visit.query.get("return_to") { input type="hidden" name="return_to" value=(path); }
     };
@@ -27,6 +28,7 @@ pub(super) async fn show(inside: Inside, State(app): State<App>) -> Response {
         (layout::note(visit))
         h1 { (title) }
         p.lead { (visit.say("again.lead")) }
+        @if let Some(way) = &at_provider { (way) }
         @if by_key {
             (passkey::form(visit, "use", "/sign-in/again/passkey", visit.say("again.passkey"), &back))
         }
@@ -39,7 +41,7 @@ pub(super) async fn show(inside: Inside, State(app): State<App>) -> Response {
                 button.second[by_key] type="submit" { (visit.say("again.code")) }
             }
         }
-        @if !by_key && person.totp.is_none() {
+        @if !by_key && person.totp.is_none() && at_provider.is_none() {
             p.note.bad { (visit.say("again.nothing")) }
             p { a.button href=(visit.to("/account")) { (visit.say("account.title")) } }
         }

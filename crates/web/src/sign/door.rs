@@ -2,12 +2,13 @@
 
 use axum::extract::State;
 use axum::response::Response;
+use countersign_service::sign::Means;
 use http::StatusCode;
 use maud::html;
 
 use super::filled::Filled;
 use super::visit::Visit;
-use super::{layout, passkey, respond};
+use super::{layout, passkey, provider, respond};
 use crate::app::App;
 
 /// The door; who is in already is led on.
@@ -24,9 +25,17 @@ pub(super) async fn show(visit: Visit, State(app): State<App>) -> Response {
         @if let Some(path) = visit.query.get("return_to") { input type="hidden" name="return_to" value=(path); }
     };
     let by_key = app.site.is_some();
+    let way_in = provider::way_in(&visit, &app).await;
+    let way_out = provider::way_out(&visit, &app).await;
+    let first = way_in.is_none();
     let content = html! {
         (layout::note(&visit))
+        @if let Some(way) = way_out { (way) }
         h1 { (title) }
+        @if let Some(way) = way_in {
+            (way)
+            h2 { (visit.say("door.or")) }
+        }
         @if by_key {
             (passkey::form(&visit, "use", "/sign-in/passkey", visit.say("door.passkey"), &back))
             h2 { (visit.say("door.or")) }
@@ -40,7 +49,7 @@ pub(super) async fn show(visit: Visit, State(app): State<App>) -> Response {
                 input type="email" name="email" id="email" autocomplete="username" maxlength="320" required
                     aria-describedby="email-about";
             }
-            button.second[by_key] type="submit" { (visit.say("door.mail")) }
+            button.second[by_key || !first] type="submit" { (visit.say("door.mail")) }
         }
         p.quiet { (visit.say("door.invitation")) }
     };
@@ -54,5 +63,7 @@ pub(super) async fn leave(visit: Visit, State(app): State<App>, _sent: Filled) -
     {
         return respond::refused(&visit, &refusal);
     }
-    respond::on_to(&visit, &format!("{}?note=out", visit.to("/sign-in")), visit.left())
+    let means = visit.signed_in.as_ref().map(|signed| signed.session.means);
+    let note = provider::note_out(means == Some(Means::Provider));
+    respond::on_to(&visit, &format!("{}?note={note}", visit.to("/sign-in")), visit.left())
 }

@@ -67,7 +67,7 @@ pub(super) fn page(visit: &Visit, title: &str, content: &Markup) -> Markup {
 /// Something that came of the last form, above everything else.
 pub(super) fn note(visit: &Visit) -> Markup {
     let name = visit.query.get("note").map(String::as_str).unwrap_or_default();
-    let good = matches!(name, "out" | "ended" | "set_up" | "removed" | "mailed");
+    let good = matches!(name, "out" | "out_here" | "ended" | "set_up" | "removed" | "mailed");
     html! {
         @if let Some(text) = Text::of(visit.language).find(&format!("note.{name}")) {
             p.note.good[good].bad[!good] role=(if good { "status" } else { "alert" }) { (text) }

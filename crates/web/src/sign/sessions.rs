@@ -70,6 +70,7 @@ fn means(means: Means) -> &'static str {
         Means::Invitation => "means.invitation",
         Means::Passkey => "means.passkey",
         Means::Totp => "means.totp",
+        Means::Provider => "means.provider",
     }
 }
 

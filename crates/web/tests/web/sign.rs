@@ -1,6 +1,8 @@
 //! Signing in, as a browser does it.
 
 mod attack;
+mod codes;
+mod provider;
 
 use http::StatusCode;
 use serde_json::{Value, json};

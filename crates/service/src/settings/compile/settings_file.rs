@@ -12,6 +12,7 @@ use super::{glass, names, timers};
 use crate::settings::action::{Action, STANDARD};
 use crate::settings::bundle::Bundle;
 use crate::settings::duration::{DAY_MS, LONGEST_MS};
+use crate::settings::oidc::Oidc;
 use crate::settings::regime::{self, Regimes};
 use crate::settings::reviewers::Reviewers;
 use crate::settings::schedule::Schedule;
@@ -38,6 +39,7 @@ pub(super) struct SettingsFile {
     pub(super) sessions: Sessions,
     pub(super) statements: Vec<Application>,
     pub(super) reviewers: Reviewers,
+    pub(super) oidc: Option<Oidc>,
     pub(super) package_fetches: u32,
     pub(super) package_proof_max_age_ms: i64,
     pub(super) calendar: Calendar,
@@ -77,6 +79,7 @@ impl SettingsFile {
             sessions: Sessions::read(&top),
             statements: Application::read_all(&top),
             reviewers: Reviewers::read(&top),
+            oidc: Oidc::read(&top, &vocabulary.groups),
             package_fetches: top.number("package_fetches", 1..=1000).unwrap_or(PACKAGE_FETCHES) as u32,
             package_proof_max_age_ms: top
                 .duration("package_proof_max_age", 60_000..=DAY_MS)

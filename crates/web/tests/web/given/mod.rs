@@ -1,5 +1,6 @@
 //! A house with one source, one person in it, and one token a role.
 
+pub(crate) mod provider;
 pub(crate) mod source;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +22,7 @@ use countersign_service::ports::notifier::{Message, Notifier, NotifyError};
 use countersign_service::ports::package::{About, Packager};
 use countersign_service::ports::source::{Exported, Source};
 use countersign_service::settings::Bundle;
+use countersign_service::sign::Provider;
 use countersign_service::{First, Parts, Service};
 use countersign_store::SqliteStore;
 use countersign_web::{WebOptions, router};
@@ -70,6 +72,16 @@ pub(crate) async fn house_with(options: WebOptions) -> House {
 
 /// With policies beside the usual one.
 pub(crate) async fn house_of(options: WebOptions, policies: &[(&str, &str)]) -> House {
+    house_set(options, SETTINGS, policies, None).await
+}
+
+/// With settings of its own, and an identity provider.
+pub(crate) async fn house_set(
+    options: WebOptions,
+    settings: &str,
+    policies: &[(&str, &str)],
+    provider: Option<Provider>,
+) -> House {
     let dir = tempfile::tempdir().unwrap();
     let began = Instant::now();
     let clock: Arc<dyn Fn() -> Timestamp + Send + Sync> =
@@ -77,7 +89,7 @@ pub(crate) async fn house_of(options: WebOptions, policies: &[(&str, &str)]) -> 
     let store = SqliteStore::open(&dir.path().join("store.db"), Arc::clone(&clock)).unwrap();
     let shop: Arc<dyn Source> = Arc::new(source::Shop);
     let mail = Arc::default();
-    let service = Arc::new(Service::new(Parts {
+    let service = Service::new(Parts {
         store: Arc::new(store),
         sources: BTreeMap::from([("shop".to_owned(), shop)]),
         notifier: Arc::new(Kept(Arc::clone(&mail))),
@@ -87,8 +99,9 @@ pub(crate) async fn house_of(options: WebOptions, policies: &[(&str, &str)]) -> 
         keys: Keys { wrapping: [1; 32], epoch: 1, earlier: Vec::new(), index: [2; 32], token: [3; 32] },
         ledger: SigningKey::from_seed("test.example/ledger", &[4; 32]).unwrap(),
         scratch: dir.path().to_owned(),
-    }));
-    let (tokens, people) = begin(&service, policies).await;
+    });
+    let service = Arc::new(service.with_provider(provider));
+    let (tokens, people) = begin(&service, settings, policies).await;
     let (stop, stopping) = watch::channel(false);
     tokio::spawn(Arc::clone(&service).work(stopping));
     service.sign_head().await.unwrap();
@@ -105,6 +118,7 @@ pub(crate) async fn house_of(options: WebOptions, policies: &[(&str, &str)]) -> 
 
 async fn begin(
     service: &Service,
+    settings: &str,
     policies: &[(&str, &str)],
 ) -> (BTreeMap<&'static str, String>, BTreeMap<&'static str, PersonId>) {
     let first = |role: Role| First {
@@ -119,7 +133,7 @@ async fn begin(
             Vec::new()
         },
     };
-    let usual = [("settings.toml", SETTINGS), ("maps/shop.toml", MAP), ("policies/erase.cedar", POLICY)];
+    let usual = [("settings.toml", settings), ("maps/shop.toml", MAP), ("policies/erase.cedar", POLICY)];
     let files: Vec<_> = usual.iter().chain(policies).copied().collect();
     let begun =
         service.bootstrap(Role::ALL.map(first).to_vec(), Bundle::read(&files).unwrap()).await.unwrap();

@@ -74,10 +74,10 @@ impl<'a> Browser<'a> {
         if let Some(bearer) = &self.bearer {
             request = request.header("authorization", format!("Bearer {bearer}"));
         }
+        if let Some(site) = self.site {
+            request = request.header("sec-fetch-site", site);
+        }
         if method == "POST" {
-            if let Some(site) = self.site {
-                request = request.header("sec-fetch-site", site);
-            }
             request = request.header("content-type", "application/x-www-form-urlencoded");
             if let Some(origin) = self.origin {
                 request = request.header("origin", origin);
