@@ -1,6 +1,6 @@
 //! Exporting a subject into a package against `psql \copy` piped to `gzip` at the same level, over the same rows: what is
 //! deflated in a second. A package has each row three times (JSON, CSV, a page), so the bytes count and not the rows;
-//! how long each takes is told beside. The least of several rounds, by turns.
+//! how long each takes is told beside. The least of several rounds, by turns. From SQLite and MariaDB beside the same `psql`.
 //! By hand, with five million rows: `cargo bench -- exporting-large`, or another number after it.
 
 use std::path::Path;
@@ -8,17 +8,18 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use countersign_connect::package::Zip;
-use countersign_connect::postgres;
+use countersign_connect::{mysql, postgres, sqlite};
 use countersign_core::plan::Counts;
 use countersign_core::time::Timestamp;
 use countersign_service::ports::package::{About, Format, Packager};
 use countersign_service::ports::source::{RootKey, Source, Target};
+use countersign_testing::mariadb;
 use countersign_testing::postgres::{Database, Server, Unavailable};
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
 use crate::erasing::permit;
-use crate::large;
+use crate::large::{self, Customers};
 use crate::line::{Limit, Line};
 
 const ROUNDS: u32 = 7;
@@ -41,39 +42,59 @@ const BY_HAND: [&str; 11] = [
 type Took = (Duration, u64);
 
 pub(crate) fn measure(folder: &Path) -> Vec<Line> {
-    told(in_postgres(folder, None, ROUNDS))
+    told(from_all(folder, 100_000, ROUNDS))
 }
 
 pub(crate) fn measure_large(folder: &Path, rows: u64) -> Vec<Line> {
-    told(in_postgres(folder, Some(rows), 1))
+    told(from_all(folder, rows as i64, 1))
 }
 
 fn told(lines: Result<Vec<Line>, Unavailable>) -> Vec<Line> {
     lines.unwrap_or_else(|why| {
-        println!("exporting from PostgreSQL is not measured: {why}");
+        println!("exporting is not measured: {why}");
         Vec::new()
     })
 }
 
-fn in_postgres(folder: &Path, more: Option<u64>, rounds: u32) -> Result<Vec<Line>, Unavailable> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+/// The first customer has so many rows, the next a hundred.
+fn from_all(folder: &Path, rows: i64, rounds: u32) -> Result<Vec<Line>, Unavailable> {
+    let customers = Customers { sized: vec![(rows, 1)], others: large::OTHERS };
     let server = Server::start()?;
     let database = server.database()?;
-    database.run(&large::postgres_script())?;
-    if let Some(rows) = more {
-        database.run(&format!(
-            "insert into visit (customer_id, page) select {}, 'what a customer looked at, number ' || n \
-             from generate_series(1, {rows}) n",
-            large::LARGE
-        ))?;
-    }
+    database.run(&large::postgres_script(&customers))?;
     database.run("vacuum analyze")?;
-    let few = grown(|| by_us(&runtime, &database, 2, folder)).1;
+    let source = postgres::PostgresSource::open("large", postgres::Options::new(database.url())).unwrap();
+    let by_hand = |folder: &Path| by_hand(&database, folder);
+    let mut lines = from(&source, "PostgreSQL", folder, rows, rounds, by_hand);
+
+    let path = folder.join("large.db");
+    large::build(&path, &customers);
+    let source = sqlite::SqliteSource::open("large", sqlite::Options::new(&path)).unwrap();
+    lines.extend(from(&source, "SQLite", folder, rows, rounds, by_hand));
+
+    let server = mariadb::Server::start()?;
+    let database = server.database()?;
+    database.run(&large::mariadb_script(&customers))?;
+    let source = mysql::MysqlSource::open("large", mysql::Options::new(database.url())).unwrap();
+    lines.extend(from(&source, "MariaDB", folder, rows, rounds, by_hand));
+    Ok(lines)
+}
+
+fn from(
+    source: &impl Source,
+    engine: &str,
+    folder: &Path,
+    rows: i64,
+    rounds: u32,
+    by_hand: impl Fn(&Path) -> Took,
+) -> Vec<Line> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let few = grown(|| by_us(&runtime, source, 2, folder)).1;
     let (mut ours, mut theirs): (Vec<Took>, Vec<Took>) = (Vec::new(), Vec::new());
     let mut most = 0;
     for _ in 0..rounds {
-        theirs.push(by_hand(&database, folder));
-        let (took, memory) = grown(|| by_us(&runtime, &database, large::LARGE, folder));
+        theirs.push(by_hand(folder));
+        let (took, memory) = grown(|| by_us(&runtime, source, 1, folder));
         ours.push(took);
         most = most.max(memory);
     }
@@ -81,10 +102,9 @@ fn in_postgres(folder: &Path, more: Option<u64>, rounds: u32) -> Result<Vec<Line
     let (ours, theirs) = (best(&ours), best(&theirs));
     let rate = |(took, bytes): Took| bytes as f64 / took.as_secs_f64() / 1e6;
     let said = |took: Took| format!("{:.0} MB/s, {:.2} s", rate(took), took.0.as_secs_f64());
-    let rows = large::LARGE_ROWS as u64 + more.unwrap_or(0);
-    Ok(vec![
+    vec![
         Line {
-            name: format!("exporting a subject with {rows} rows"),
+            name: format!("exporting a subject with {} rows, {engine}", large::rows(rows)),
             ours: said(ours),
             reference: format!("\\copy | gzip {}", said(theirs)),
             ratio: rate(ours) / rate(theirs),
@@ -92,12 +112,12 @@ fn in_postgres(folder: &Path, more: Option<u64>, rounds: u32) -> Result<Vec<Line
         },
         Line {
             name: "  memory beside a subject with 100 rows".to_owned(),
-            ours: format!("{} kB more", most),
+            ours: format!("{most} kB more"),
             reference: format!("{few} kB more"),
             ratio: most as f64 / few.max(1) as f64,
             limit: Limit::None,
         },
-    ])
+    ]
 }
 
 /// The rows as CSV through one `gzip`.
@@ -107,7 +127,7 @@ fn by_hand(database: &Database<'_>, folder: &Path) -> Took {
     let mut psql = Command::new("psql");
     psql.arg(database.url()).args(["-qX"]).stdout(Stdio::piped());
     for rows in BY_HAND {
-        let rows = rows.replace(":c", &large::LARGE.to_string());
+        let rows = rows.replace(":c", "1");
         psql.arg("-c").arg(format!("\\copy (select * from {rows}) to stdout with (format csv, header)"));
     }
     let mut psql = psql.spawn().unwrap();
@@ -123,8 +143,7 @@ fn by_hand(database: &Database<'_>, folder: &Path) -> Took {
 }
 
 /// The whole way of a package but its place in our store: source, forms, sealed working files, ZIP.
-fn by_us(runtime: &Runtime, database: &Database<'_>, customer: i64, folder: &Path) -> Took {
-    let source = postgres::PostgresSource::open("large", postgres::Options::new(database.url())).unwrap();
+fn by_us(runtime: &Runtime, source: &impl Source, customer: i64, folder: &Path) -> Took {
     let map = large::map();
     let root = RootKey {
         source: "large".to_owned(),
@@ -137,7 +156,7 @@ fn by_us(runtime: &Runtime, database: &Database<'_>, customer: i64, folder: &Pat
         let signed = source.survey(&map, &target).await.unwrap();
         let mut counts = Counts::default();
         signed.lines.iter().for_each(|line| counts.add("large", &line.table, line.rows));
-        let permit = permit(&counts);
+        let permit = permit(customer, &counts);
         let about = About {
             request: "r".to_owned(),
             format: Format::Export,
@@ -171,7 +190,7 @@ fn length(path: &Path) -> u64 {
 }
 
 /// What `work` came to, and by how many kB the process was larger than before, at its largest.
-fn grown<T>(work: impl FnOnce() -> T) -> (T, u64) {
+pub(crate) fn grown<T>(work: impl FnOnce() -> T) -> (T, u64) {
     let field = |name: &str| -> u64 {
         let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
         let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();

@@ -130,7 +130,7 @@ fn install(folder: &Path, configuration: &str, desk: &str) {
             write(folder, &format!("settings/policies/{name}.cedar"), &text);
         }
     }
-    large::build(&folder.join("large.db"));
+    large::build(&folder.join("large.db"), &large::Customers::usual());
     let output = program(folder)
         .args(["init", "settings", "--people", "people.toml", "--origin", "example.com/bench"])
         .output()

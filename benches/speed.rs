@@ -48,7 +48,7 @@ const PARTS: [Part; 10] = [
 /// A part that takes long or much room, so only when it is named; the numbers after its name say how much of it.
 type Large = (&'static str, fn(&Path, &[u64]) -> Vec<Line>);
 
-const BY_HAND: [Large; 4] = [
+const BY_HAND: [Large; 6] = [
     // Tens of gigabytes. Stored, and how many of these wait: `cargo bench -- stored 100000 10000`.
     ("stored", |folder, numbers| {
         let stored = first(numbers, 10_000_000);
@@ -57,6 +57,8 @@ const BY_HAND: [Large; 4] = [
     }),
     ("waiting", |folder, numbers| waiting::measure(folder, first(numbers, 1_000_000) as i64)),
     ("day", |folder, numbers| day::measure(folder, first(numbers, 100_000))),
+    ("erasing-large", |folder, numbers| erasing::measure_large(folder, first(numbers, 5_000_000))),
+    ("erasing-among", |folder, numbers| erasing::measure_among(folder, first(numbers, 10_000_000))),
     ("exporting-large", |folder, numbers| exporting::measure_large(folder, first(numbers, 5_000_000))),
 ];
 

@@ -5,6 +5,7 @@ mod access;
 mod catalog;
 mod dialect;
 mod discover;
+mod erasing;
 mod footprint;
 pub mod http;
 mod job;

@@ -11,7 +11,6 @@ mod export;
 mod failure;
 mod fit;
 mod make;
-mod part;
 mod receipt;
 mod rights;
 mod roots;
@@ -34,6 +33,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 
 use crate::discover::content;
+use crate::erasing::Step;
 use crate::footprint::lookup::{self, MOST_MATCHES};
 use crate::footprint::purge::Purge;
 use crate::footprint::reach::Start;
@@ -346,7 +346,7 @@ impl Source for MysqlSource {
         target: &Target,
     ) -> Result<Stepped, SourceError> {
         job::may_erase(&self.name, permit, key)?;
-        self.erase_again_if_lost(key, map, target, permit.ceiling()).await
+        self.erase_again_if_lost(&Step { key, map, target, ceiling: permit.ceiling() }).await
     }
 
     async fn receipt(&self, key: &ReceiptKey) -> Result<Option<Receipt>, SourceError> {

@@ -7,7 +7,6 @@ mod dialect;
 mod erase;
 mod export;
 mod make;
-mod part;
 mod pool;
 mod receipt;
 mod rights;
@@ -29,6 +28,7 @@ use tokio_postgres::{Error, GenericClient, IsolationLevel, Transaction};
 
 use crate::catalog::Catalog;
 use crate::discover::content;
+use crate::erasing::Step;
 use crate::footprint::lookup::{self, MOST_MATCHES};
 use crate::footprint::purge::Purge;
 use crate::footprint::reach::Start;
@@ -318,7 +318,7 @@ impl Source for PostgresSource {
         target: &Target,
     ) -> Result<Stepped, SourceError> {
         job::may_erase(&self.name, permit, key)?;
-        self.erase_again_if_lost(key, map, target, permit.ceiling()).await
+        self.erase_again_if_lost(&Step { key, map, target, ceiling: permit.ceiling() }).await
     }
 
     async fn receipt(&self, key: &ReceiptKey) -> Result<Option<Receipt>, SourceError> {

@@ -6,7 +6,6 @@ mod connection;
 pub(crate) mod dialect;
 mod erase;
 mod export;
-mod part;
 mod receipt;
 mod roots;
 
@@ -23,10 +22,12 @@ use countersign_service::ports::source::{
 };
 use countersign_service::settings::datamap::DataMap;
 use rusqlite::{Connection, TransactionBehavior};
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use crate::catalog::Catalog;
 use crate::discover::content;
+use crate::erasing::{self, Step};
 use crate::footprint::lookup::{self, MOST_MATCHES};
 use crate::footprint::purge::Purge;
 use crate::footprint::reach::Start;
@@ -37,6 +38,7 @@ use crate::recipe::PseudonymKey;
 use crate::sql::Sql;
 use connection::{For, failed};
 use dialect::Sqlite;
+use erase::Writing;
 
 /// How a file is used.
 #[derive(Clone, Debug)]
@@ -340,14 +342,18 @@ impl Source for SqliteSource {
         job::may_erase(&self.inner.name, permit, key)?;
         let (key, map, target) = (key.clone(), map.clone(), target.clone());
         let ceiling = permit.ceiling().cloned();
+        let runtime = Handle::current();
         self.writing(move |inner, connection| {
-            let ceiling = ceiling.as_ref();
-            let part = match key.chunk {
-                0 => None,
-                _ => inner.part(connection, &key, &map, &target, ceiling)?,
-            };
-            let whole = ReceiptKey { chunk: 0, ..key };
-            part.map_or_else(|| inner.erase(connection, &whole, &map, &target, ceiling), Ok)
+            runtime.block_on(async {
+                let step = Step { key: &key, map: &map, target: &target, ceiling: ceiling.as_ref() };
+                if key.chunk > 0
+                    && let Some(stepped) = erasing::part(Writing::begin(inner, connection)?, &step).await?
+                {
+                    return Ok(stepped);
+                }
+                let whole = ReceiptKey { chunk: 0, ..key.clone() };
+                erasing::whole(Writing::begin(inner, connection)?, &Step { key: &whole, ..step }).await
+            })
         })
         .await
     }

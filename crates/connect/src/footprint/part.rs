@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 
-use countersign_core::plan::Counts;
 use countersign_core::time::Timestamp;
 
 use super::purge::Purge;
@@ -116,15 +115,4 @@ impl Purge<'_> {
         let pick = self.pick(&ids.collect::<Vec<_>>().join(", "), before);
         vec![Portion::of(self.table, 0, vec![], pick, self.dialect())]
     }
-}
-
-/// What the parts of a step have touched so far, out of their receipts; `None`: there are none.
-pub(crate) fn so_far(receipts: &[String]) -> Result<Option<Counts>, String> {
-    let mut sum = None;
-    for receipt in receipts {
-        let touched: Counts = serde_json::from_str(receipt)
-            .map_err(|_| "a receipt of a part cannot be read: how much was done is not known".to_owned())?;
-        sum.get_or_insert_with(Counts::default).add_all(&touched);
-    }
-    Ok(sum)
 }

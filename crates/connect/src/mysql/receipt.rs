@@ -1,7 +1,7 @@
 //! Receipts in the source's own table, in the first of its databases. The table is made beforehand: making one ends a
 //! transaction.
 
-use countersign_core::receipt::{Outcome, Receipt, ReceiptKey};
+use countersign_core::receipt::{Receipt, ReceiptKey};
 use mysql_async::{Error, Value};
 
 use super::connection::{Session, text};
@@ -120,10 +120,6 @@ pub(super) async fn parts(session: &mut Session, home: &str, key: &ReceiptKey) -
     let values = vec![key.request.to_string().into(), key.step.as_str().into()];
     let rows = session.rows(&statement, values).await?;
     Ok(rows.iter().filter_map(|row| text(row, 0)).collect())
-}
-
-pub(super) fn done(key: &ReceiptKey, touched: countersign_core::plan::Counts) -> Receipt {
-    Receipt { key: key.clone(), outcome: Outcome::Done { touched } }
 }
 
 fn parts_of(key: &ReceiptKey) -> Vec<Value> {

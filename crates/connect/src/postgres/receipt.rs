@@ -1,6 +1,6 @@
 //! Receipts in the source's own table, in the first of its schemas.
 
-use countersign_core::receipt::{Outcome, Receipt, ReceiptKey};
+use countersign_core::receipt::{Receipt, ReceiptKey};
 use tokio_postgres::{Error, GenericClient};
 
 use crate::sql::quote;
@@ -124,10 +124,6 @@ pub(super) async fn parts(
     );
     let rows = client.query(&statement, &[&key.request.to_string(), &key.step]).await?;
     Ok(rows.iter().map(|row| row.get(0)).collect())
-}
-
-pub(super) fn done(key: &ReceiptKey, touched: countersign_core::plan::Counts) -> Receipt {
-    Receipt { key: key.clone(), outcome: Outcome::Done { touched } }
 }
 
 fn parts_of(key: &ReceiptKey) -> (String, i64, i64) {

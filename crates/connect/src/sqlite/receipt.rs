@@ -1,6 +1,6 @@
 //! Receipts in the source's own table.
 
-use countersign_core::receipt::{Outcome, Receipt, ReceiptKey};
+use countersign_core::receipt::{Receipt, ReceiptKey};
 use rusqlite::{Connection, OptionalExtension, params};
 
 const TABLE: &str = "
@@ -77,8 +77,4 @@ pub(super) fn parts(connection: &Connection, key: &ReceiptKey) -> rusqlite::Resu
     )?;
     let rows = statement.query_map(params![key.request.to_string(), key.step], |row| row.get(0))?;
     rows.collect()
-}
-
-pub(super) fn done(key: &ReceiptKey, touched: countersign_core::plan::Counts) -> Receipt {
-    Receipt { key: key.clone(), outcome: Outcome::Done { touched } }
 }
