@@ -214,7 +214,7 @@ async fn by_hand_in_mariadb(url: &str, customer: i64) -> (Duration, u64) {
     let start = Instant::now();
     let mut transaction = client.start_transaction(mysql_async::TxOpts::default()).await.unwrap();
     let mut touched = 0;
-    for sql in large::BY_HAND {
+    for sql in large::BY_HAND_IN_MARIADB.iter().chain(&large::BY_HAND[2..]) {
         transaction.query_drop(sql.replace(":c", &customer.to_string())).await.unwrap();
         touched += transaction.affected_rows();
     }
@@ -245,7 +245,8 @@ async fn by_us(source: &impl Source, customer: i64, rows: i64) -> Duration {
     let target = Target::Subject(vec![root]);
     let signed = source.survey(&map, &target).await.unwrap();
     let mut counts = Counts::default();
-    signed.lines.iter().for_each(|line| counts.add("large", &line.table, line.rows));
+    let full = signed.lines.iter().filter(|line| line.rows > 0);
+    full.for_each(|line| counts.add("large", &line.table, line.rows));
     assert_eq!(counts.rows() as i64, rows);
     let permit = permit(customer, &counts);
 

@@ -113,6 +113,12 @@ pub(crate) const BY_HAND: [&str; 11] = [
     "delete from customer where id = :c",
 ];
 
+/// The same for MariaDB, which reads the whole table where rows are deleted by those of another one.
+pub(crate) const BY_HAND_IN_MARIADB: [&str; 2] = [
+    "delete x from order_line x join orders o on o.id = x.order_id where o.customer_id = :c",
+    "delete x from payment x join orders o on o.id = x.order_id where o.customer_id = :c",
+];
+
 /// The data map, as `maps/large.toml` of the settings.
 pub(crate) fn map_text() -> String {
     let mut map = "source = \"large\"\n\

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use tokio_postgres::types::Type;
 use tokio_postgres::{Error, GenericClient};
 
 use crate::catalog::{Catalog, Column, ForeignKey, Kind, OnDelete, Table};
@@ -69,7 +70,7 @@ SELECT c.oid, coalesce(pg_catalog.pg_partition_root(f.confrelid), f.confrelid)::
 pub(crate) async fn read(client: &impl GenericClient, schemas: &[String]) -> Result<Catalog, Error> {
     let mut tables: BTreeMap<u32, Table> = BTreeMap::new();
     let mut heirs: Vec<(u32, u32)> = vec![];
-    for row in client.query(TABLES, &[&schemas]).await? {
+    for row in client.query_typed(TABLES, &[(&schemas, Type::TEXT_ARRAY)]).await? {
         let (oid, schema, name): (u32, String, String) = (row.get(0), row.get(1), row.get(2));
         let first = schemas.first().is_some_and(|first| *first == schema);
         let (own, copies): (Vec<u32>, Vec<String>) = (row.get(5), row.get(6));
@@ -103,7 +104,7 @@ async fn columns(
     oids: &[u32],
     tables: &mut BTreeMap<u32, Table>,
 ) -> Result<(), Error> {
-    for row in client.query(COLUMNS, &[&oids]).await? {
+    for row in client.query_typed(COLUMNS, &[(&oids, Type::OID_ARRAY)]).await? {
         let Some(table) = tables.get_mut(&row.get(0)) else { continue };
         let (type_name, base, category): (String, String, String) = (row.get(2), row.get(3), row.get(4));
         let not_null: bool = row.get(5);
@@ -123,7 +124,7 @@ async fn indexes(
     oids: &[u32],
     tables: &mut BTreeMap<u32, Table>,
 ) -> Result<(), Error> {
-    for row in client.query(INDEXES, &[&oids]).await? {
+    for row in client.query_typed(INDEXES, &[(&oids, Type::OID_ARRAY)]).await? {
         let Some(table) = tables.get_mut(&row.get(0)) else { continue };
         let (unique, primary): (bool, bool) = (row.get(1), row.get(2));
         let Some(columns): Option<Vec<String>> = row.get(3) else { continue };
@@ -152,7 +153,7 @@ async fn keys(
     tables: &BTreeMap<u32, Table>,
 ) -> Result<Vec<ForeignKey>, Error> {
     let mut keys = vec![];
-    for row in client.query(KEYS, &[&oids]).await? {
+    for row in client.query_typed(KEYS, &[(&oids, Type::OID_ARRAY)]).await? {
         let Some(parent) = tables.get(&row.get(1)) else { continue };
         let child = tables.get(&row.get(0)).map_or_else(|| row.get(8), |it| it.name.clone());
         let (schema, name, on_delete): (String, String, String) = (row.get(2), row.get(3), row.get(4));

@@ -23,14 +23,25 @@ pub(super) fn values(sql: &Sql) -> Vec<&(dyn ToSql + Sync)> {
         .collect()
 }
 
-/// Runs a statement that returns nothing; how many rows it touched.
+/// The same with the types that the statement's casts give them: then it goes to the server and back only once.
+fn typed(sql: &Sql) -> Vec<(&(dyn ToSql + Sync), Type)> {
+    let kind = |param: &Param| match param {
+        Param::Text(_) => Type::TEXT,
+        Param::Int(_) => Type::INT8,
+        Param::Real(_) => Type::FLOAT8,
+        Param::Bool(_) => Type::BOOL,
+    };
+    values(sql).into_iter().zip(sql.params.iter().map(kind)).collect()
+}
+
+/// Runs a statement; how many rows it touched, or returned.
 pub(super) async fn execute(client: &impl GenericClient, sql: &Sql) -> Result<u64, Error> {
-    client.execute(&sql.text, &values(sql)).await
+    client.execute_typed(&sql.text, &typed(sql)).await
 }
 
 /// `line, rows` of every line that has rows.
 pub(super) async fn lines(client: &impl GenericClient, sql: &Sql) -> Result<Vec<(usize, u64)>, Error> {
-    let rows = client.query(&sql.text, &values(sql)).await?;
+    let rows = client.query_typed(&sql.text, &typed(sql)).await?;
     let pair = |row: &Row| {
         let line = usize::try_from(whole(row, 0)?).ok()?;
         Some((line, u64::try_from(whole(row, 1)?).unwrap_or(0)))
@@ -40,7 +51,7 @@ pub(super) async fn lines(client: &impl GenericClient, sql: &Sql) -> Result<Vec<
 
 /// Rows of texts.
 pub(super) async fn texts(client: &impl GenericClient, sql: &Sql) -> Result<Vec<Vec<Option<String>>>, Error> {
-    let rows = client.query(&sql.text, &values(sql)).await?;
+    let rows = client.query_typed(&sql.text, &typed(sql)).await?;
     Ok(rows.iter().map(row_texts).collect())
 }
 

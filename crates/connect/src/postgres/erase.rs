@@ -8,7 +8,7 @@ use countersign_service::ports::source::{SourceError, Stepped};
 use countersign_service::settings::datamap::DataMap;
 use tokio_postgres::{Error, IsolationLevel, Transaction};
 
-use super::connection::{execute, lines, lost_a_race, texts, values};
+use super::connection::{execute, lines, lost_a_race, texts};
 use super::{Postgres, PostgresSource, make, receipt};
 use crate::catalog::Catalog;
 use crate::dialect::Dialect;
@@ -22,8 +22,6 @@ use crate::sql::Sql;
 
 /// How often a transaction is done again after it lost against another one.
 const TRIES: u32 = 5;
-/// Collected rows from which on the planner is told how many they are.
-const MANY: u64 = 1_000;
 
 /// Why a try did not come to an end of its own.
 pub(super) enum Broken {
@@ -180,9 +178,11 @@ async fn collect(transaction: &Transaction<'_>, name: &str, sql: &Sql) -> Result
     transaction
         .batch_execute(&format!("CREATE TEMP TABLE {name} ON COMMIT DROP AS {shape} WITH NO DATA"))
         .await?;
-    let rows = transaction.execute(&format!("INSERT INTO {table} {}", sql.text), &values(sql)).await?;
-    if rows >= MANY {
-        transaction.batch_execute(&format!("ANALYZE {table}")).await?;
-    }
-    Ok(())
+    let mut insert = Sql::new(&Postgres);
+    insert.push(&format!("INSERT INTO {table} {}", sql.text));
+    insert.params.clone_from(&sql.params);
+    execute(transaction, &insert).await?;
+    // Of a table that it was told nothing about, the planner thinks that it has thousands of rows, and then reads all of
+    // the tables whose few rows these lead to.
+    transaction.batch_execute(&format!("ANALYZE {table}")).await
 }

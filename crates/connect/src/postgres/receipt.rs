@@ -3,7 +3,9 @@
 use countersign_core::receipt::{Receipt, ReceiptKey};
 use tokio_postgres::{Error, GenericClient};
 
-use crate::sql::quote;
+use super::Postgres;
+use super::connection::{execute, texts};
+use crate::sql::{Param, Sql, quote};
 
 /// The table's name in a schema.
 pub(super) fn table(schema: &str) -> String {
@@ -37,7 +39,8 @@ pub(super) fn making(table: &str) -> String {
 
 /// Whether there is such a table.
 pub(super) async fn is_there(client: &impl GenericClient, table: &str) -> Result<bool, Error> {
-    Ok(client.query_one("SELECT to_regclass($1::text) IS NOT NULL", &[&table]).await?.get(0))
+    let asked = statement("SELECT to_regclass($1::text)::text", vec![text(table)]);
+    Ok(texts(client, &asked).await?.concat().iter().any(Option::is_some))
 }
 
 /// Takes a key; false if it is taken. Waits for a transaction that is taking it.
@@ -47,14 +50,14 @@ pub(super) async fn take(
     key: &ReceiptKey,
     outcome: &str,
 ) -> Result<bool, Error> {
-    let statement = format!(
+    let insert = format!(
         "INSERT INTO {} (request, run, step, chunk, outcome, touched)
          VALUES ($1::text, $2::bigint, $3::text, $4::bigint, $5::text, '{{}}') ON CONFLICT DO NOTHING",
         table(schema)
     );
-    let (request, run, chunk) = parts_of(key);
-    let taken = client.execute(&statement, &[&request, &run, &key.step, &chunk, &outcome]).await?;
-    Ok(taken == 1)
+    let mut params = of(key);
+    params.push(text(outcome));
+    Ok(execute(client, &statement(&insert, params)).await? == 1)
 }
 
 /// Writes what was touched.
@@ -64,14 +67,10 @@ pub(super) async fn touched(
     key: &ReceiptKey,
     touched: &str,
 ) -> Result<(), Error> {
-    let statement = format!(
-        "UPDATE {} SET touched = $5::text
-          WHERE request = $1::text AND run = $2::bigint AND step = $3::text AND chunk = $4::bigint",
-        table(schema)
-    );
-    let (request, run, chunk) = parts_of(key);
-    client.execute(&statement, &[&request, &run, &key.step, &chunk, &touched]).await?;
-    Ok(())
+    let update = format!("UPDATE {} SET touched = $5::text WHERE {IS_IT}", table(schema));
+    let mut params = of(key);
+    params.push(text(touched));
+    execute(client, &statement(&update, params)).await.map(|_| ())
 }
 
 /// The receipt under a key; none also where there is no table yet.
@@ -81,18 +80,13 @@ pub(super) async fn find(
     key: &ReceiptKey,
 ) -> Result<Option<Receipt>, Error> {
     let table = table(schema);
-    let there =
-        client.query_one("SELECT to_regclass($1::text) IS NOT NULL", &[&table]).await?.get::<_, bool>(0);
-    if !there {
+    if !is_there(client, &table).await? {
         return Ok(None);
     }
-    let statement = format!(
-        "SELECT outcome, touched FROM {table}
-          WHERE request = $1::text AND run = $2::bigint AND step = $3::text AND chunk = $4::bigint"
-    );
-    let (request, run, chunk) = parts_of(key);
-    let row = client.query_opt(&statement, &[&request, &run, &key.step, &chunk]).await?;
-    Ok(row.map(|row| crate::receipt::read(key, row.get(0), row.get(1))))
+    let select = format!("SELECT outcome, touched FROM {table} WHERE {IS_IT}");
+    let rows = texts(client, &statement(&select, of(key))).await?;
+    let cell = |row: &[Option<String>], at: usize| row.get(at).cloned().flatten().unwrap_or_default();
+    Ok(rows.first().map(|row| crate::receipt::read(key, &cell(row, 0), &cell(row, 1))))
 }
 
 /// Takes a key away that was taken in this transaction.
@@ -101,14 +95,8 @@ pub(super) async fn give_back(
     schema: &str,
     key: &ReceiptKey,
 ) -> Result<(), Error> {
-    let statement = format!(
-        "DELETE FROM {}
-          WHERE request = $1::text AND run = $2::bigint AND step = $3::text AND chunk = $4::bigint",
-        table(schema)
-    );
-    let (request, run, chunk) = parts_of(key);
-    client.execute(&statement, &[&request, &run, &key.step, &chunk]).await?;
-    Ok(())
+    let delete = format!("DELETE FROM {} WHERE {IS_IT}", table(schema));
+    execute(client, &statement(&delete, of(key))).await.map(|_| ())
 }
 
 /// What each part of the step touched, in any run of the request.
@@ -117,15 +105,29 @@ pub(super) async fn parts(
     schema: &str,
     key: &ReceiptKey,
 ) -> Result<Vec<String>, Error> {
-    let statement = format!(
+    let select = format!(
         "SELECT touched FROM {}
           WHERE request = $1::text AND step = $2::text AND chunk > 0 AND touched <> '{{}}'",
         table(schema)
     );
-    let rows = client.query(&statement, &[&key.request.to_string(), &key.step]).await?;
-    Ok(rows.iter().map(|row| row.get(0)).collect())
+    let params = vec![text(&key.request.to_string()), text(&key.step)];
+    Ok(texts(client, &statement(&select, params)).await?.into_iter().flatten().flatten().collect())
 }
 
-fn parts_of(key: &ReceiptKey) -> (String, i64, i64) {
-    (key.request.to_string(), i64::from(key.run), i64::from(key.chunk))
+const IS_IT: &str = "request = $1::text AND run = $2::bigint AND step = $3::text AND chunk = $4::bigint";
+
+/// The values of [`IS_IT`].
+fn of(key: &ReceiptKey) -> Vec<Param> {
+    let (run, chunk) = (i64::from(key.run), i64::from(key.chunk));
+    vec![text(&key.request.to_string()), Param::Int(run), text(&key.step), Param::Int(chunk)]
+}
+
+fn text(it: &str) -> Param {
+    Param::Text(it.to_owned())
+}
+
+fn statement(text: &str, params: Vec<Param>) -> Sql {
+    let mut sql = Sql::new(&Postgres);
+    sql.push(text).params = params;
+    sql
 }

@@ -12,12 +12,12 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use case::{Case, Choices};
-use countersign_connect::{postgres, sqlite};
+use countersign_connect::{mysql, postgres, sqlite};
 use countersign_service::ports::source::{
     Exported, RootKey, Severity, Source, SourceError, Stepped, Target, Value,
 };
 use countersign_service::settings::DataMap;
-use countersign_testing::postgres::Database;
+use countersign_testing::{mariadb, postgres::Database};
 use permit::{key, permit};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
@@ -26,13 +26,14 @@ use proptest::test_runner::{Config, RngSeed, TestRunner};
 enum Place<'a> {
     Sqlite(PathBuf),
     Postgres(&'a Database<'static>, String),
+    Mariadb(&'a mariadb::Database<'static>, String),
 }
 
 impl Place<'_> {
     fn prefix(&self) -> String {
         match self {
             Place::Sqlite(_) => String::new(),
-            Place::Postgres(_, schema) => format!("{schema}."),
+            Place::Postgres(_, schema) | Place::Mariadb(_, schema) => format!("{schema}."),
         }
     }
 
@@ -44,6 +45,9 @@ impl Place<'_> {
                 statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
             }
             Place::Postgres(database, _) => database.run(sql).unwrap().lines().map(str::to_owned).collect(),
+            Place::Mariadb(database, _) => {
+                database.run(&sql.replace("AS TEXT", "AS CHAR")).unwrap().lines().map(str::to_owned).collect()
+            }
         };
         rows.sort();
         rows
@@ -226,6 +230,26 @@ fn on_postgres_every_row_is_treated_as_an_oracle_says() {
         let source = postgres::PostgresSource::open("shop", options).unwrap();
         runtime.block_on(holds(&case, &source, &Place::Postgres(&database, schema.clone()), &mut seen));
         database.run(&format!("DROP SCHEMA {schema} CASCADE")).unwrap();
+    });
+    println!("{seen:?}");
+    assert!(seen.erased > 20 && seen.shared > 10 && seen.parts > 0, "{seen:?}");
+}
+
+#[test]
+fn on_mariadb_every_row_is_treated_as_an_oracle_says() {
+    let Some(database) = mariadb::database_or_skip() else { return };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let mut seen = Seen::default();
+    let mut n = 0;
+    run(25, 100, |case| {
+        n += 1;
+        let schema = format!("case_{n}");
+        let sql = case.schema(&format!("{schema}."), false);
+        database.run(&format!("CREATE DATABASE {schema}; {sql}")).unwrap();
+        let options = mysql::Options { schemas: vec![schema.clone()], ..mysql::Options::new(database.url()) };
+        let source = mysql::MysqlSource::open("shop", options).unwrap();
+        runtime.block_on(holds(&case, &source, &Place::Mariadb(&database, schema.clone()), &mut seen));
+        database.run(&format!("DROP DATABASE {schema}")).unwrap();
     });
     println!("{seen:?}");
     assert!(seen.erased > 20 && seen.shared > 10 && seen.parts > 0, "{seen:?}");
