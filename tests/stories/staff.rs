@@ -73,7 +73,8 @@ fn officer_comes_by_the_provider_approves_and_is_out_everywhere_when_it_says_so(
     say_who(&desk, &company, "petra");
     desk.sees("What would happen");
     desk.press("#approve");
-    desk.sees("You signed for privacy.");
+    // Carried out at once, it says no more than that.
+    desk.sees("You signed");
     people.until(&id, "it is carried out", |seen| seen.status == "completed");
     desk.sees("What came of it");
     take(&desk, "staff", "4-done");
