@@ -178,6 +178,9 @@ fn several(browser: &Browser, demo: &Demo) {
     browser.press("form[action$='/comment'] button");
     browser.sees("Olga Officer wrote");
     photograph(browser, "6-request-comment");
+    browser.open(&at(browser, "/console/mail"));
+    browser.sees("The language");
+    photograph(browser, "20-mail");
 }
 
 /// The auditor lets the browser compute what the server says.

@@ -1,14 +1,16 @@
-//! Limits and floods, on a real server: codes by attempts that outlive a restart, bodies and heads by size, calls and
-//! connections by time; and whoever behaves is served meanwhile.
+//! Limits and floods, on a real server: codes by attempts that outlive a restart, the portal by client and by address, bodies
+//! and heads by size, calls and connections by time; and whoever behaves is served meanwhile.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use countersign_client::view::Submission;
+use countersign_testing::mail;
 
 use crate::asked::People;
 use crate::node::Node;
+use crate::wanderer::{Page, Wanderer};
 
 fn connect(node: &Node) -> TcpStream {
     let stream = TcpStream::connect(node.url().trim_start_matches("http://")).unwrap();
@@ -150,4 +152,74 @@ fn bodies_heads_and_patience_have_an_end_and_others_are_served_meanwhile() {
     drop(idle);
     assert!(!node.log().contains("panicked"), "{}", node.log());
     node.stop();
+}
+
+/// Somebody in a new browser asks at the portal, from behind the proxy.
+fn asks(node: &Node, from: &str, email: &str) -> Page {
+    let mut browser = Wanderer::default();
+    browser.forwarded_for = Some(from.to_owned());
+    let page = browser.open(&format!("{}/privacy", node.url()));
+    browser.send(&page, "/privacy", &[("action", "erase"), ("email", email)])
+}
+
+fn mailed(node: &Node, email: &str) -> usize {
+    let mails = mail::read_folder(&node.folder().join("inbox")).unwrap_or_default();
+    mails.iter().filter(|mail| mail.header("to").is_some_and(|to| to.contains(email))).count()
+}
+
+#[test]
+fn portal_takes_so_much_of_a_client_and_mails_an_address_so_often_and_no_restart_gives_any_back() {
+    let mut node = Node::prepare(60, |node| {
+        let config = node.folder().join("countersign.toml");
+        let text = std::fs::read_to_string(&config).unwrap();
+        std::fs::write(&config, text + "[portal]\nname = \"Example Shop\"\nproxies = 1\n").unwrap();
+    });
+    node.start();
+    let is_taken = |page: &Page| {
+        assert_eq!((page.status, page.text.contains("Look into your mail")), (200, true), "{}", page.text);
+    };
+    let flooder = "198.51.100.7";
+    for n in 0..60 {
+        if n == 40 {
+            node.kill();
+            node.start();
+        }
+        is_taken(&asks(&node, flooder, &format!("guess{n}@example.test")));
+    }
+    // The sixty-first of an hour, whatever is typed, and whoever else they say to be.
+    for from in [flooder, "203.0.113.9, 198.51.100.7"] {
+        for email in ["guess61@example.test", "guess1@example.test"] {
+            let page = asks(&node, from, email);
+            assert_eq!((page.status, page.text.contains("from your network")), (429, true), "{}", page.text);
+        }
+    }
+    // Many clients on one address: its owner gets five mails, and nobody is told that there are no more.
+    let (known, unknown) = (countersign_shop::cast::member(9).unwrap().email, "nobody-here@example.test");
+    for n in 0..8 {
+        if n == 4 {
+            node.stop();
+            node.start();
+        }
+        for email in [known, unknown] {
+            is_taken(&asks(&node, &format!("203.0.113.{n}"), email));
+        }
+    }
+    // None of all that holds anybody up: nothing was proved.
+    let people = People::at(&node);
+    let id = people.ask("erase", 9);
+    people.approve(&id);
+    people.until(&id, "it is carried out beside them", |seen| seen.status == "completed");
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while mailed(&node, known) + mailed(&node, unknown) < 10 {
+        assert!(Instant::now() < deadline, "the mails did not come: {}", node.log());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    node.stop();
+    assert_eq!((mailed(&node, known), mailed(&node, unknown)), (5, 5));
+    let log = node.log();
+    for cap in ["client", "address"] {
+        let line = log.lines().any(|line| line.contains("a cap against floods") && line.contains(cap));
+        assert!(line, "{cap}: {log}");
+    }
+    assert!(!log.contains("@example.test") && !log.contains(flooder), "{log}");
 }

@@ -12,15 +12,17 @@ permit (principal, action == Action::"erase", resource is Subject)
 when { principal is Service && context.attested.contains("identity") };
 "#;
 
-fn with_glass(node: &Node) {
+/// Where one is on call who holds no seat that reviews, and what they broke has to be reviewed so soon.
+pub(crate) fn with_glass(node: &Node, review_within: &str) {
     let path = node.folder().join("settings/settings.toml");
     let settings = std::fs::read_to_string(&path).unwrap();
-    let section = "[break_glass]\npolicies = \"policies/break-glass.cedar\"\nwho = [\"data_owner\"]\n\
-         seats = [\"privacy\"]\nreview_within = \"3s\"\n\n[requester_attributes]";
+    let section = format!(
+        "[break_glass]\npolicies = \"policies/break-glass.cedar\"\nwho = [\"data_owner\"]\n\
+         seats = [\"privacy\"]\nreview_within = \"{review_within}\"\n\n[requester_attributes]"
+    );
     assert!(settings.contains("[requester_attributes]"));
-    std::fs::write(&path, settings.replace("[requester_attributes]", section)).unwrap();
+    std::fs::write(&path, settings.replace("[requester_attributes]", &section)).unwrap();
     std::fs::write(node.folder().join("settings/policies/break-glass.cedar"), EMERGENCY).unwrap();
-    // Somebody on call, who holds no seat that reviews.
     let path = node.folder().join("people.toml");
     let people = std::fs::read_to_string(&path).unwrap();
     let cora = "\n[[person]]\nname = \"Cora Call\"\nidentities = { email = \"cora@example.test\" }\n\
@@ -43,7 +45,7 @@ fn mails(inbox: &Path, subject: &str, to: &str) -> usize {
 
 #[test]
 fn broken_glass_is_told_to_every_officer_and_stands_open_until_somebody_else_reviewed_it() {
-    let mut node = Node::prepare(60, with_glass);
+    let mut node = Node::prepare(60, |node| with_glass(node, "3s"));
     node.start();
     let people = People::at(&node);
     let id = people.ask("erase", 20);

@@ -16,9 +16,12 @@ mod node;
 mod oidc;
 mod order;
 mod pause;
+#[path = "../browser/pictures.rs"]
+mod pictures;
 mod planted;
 mod provider;
 mod schema;
+mod staff;
 mod succession;
 mod tokens;
 mod traces;

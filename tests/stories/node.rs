@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use countersign_client::{Client, Options};
@@ -49,7 +50,7 @@ roles = ["operator"]
 
 /// An installation.
 pub(crate) struct Node {
-    folder: tempfile::TempDir,
+    folder: Arc<tempfile::TempDir>,
     server: Option<(Child, String)>,
 }
 
@@ -61,7 +62,7 @@ impl Node {
 
     /// As `begin`, with something changed in the folder before it begins.
     pub(crate) fn prepare(customers: u32, change: impl FnOnce(&Self)) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = Arc::new(tempfile::tempdir().unwrap());
         let at = folder.path();
         countersign_shop::build(
             &at.join("shop.sqlite"),
@@ -91,7 +92,7 @@ impl Node {
 
     /// An installation as it was kept in a folder: store, keys, tokens.
     pub(crate) fn carry_on(kept: &Path) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = Arc::new(tempfile::tempdir().unwrap());
         let at = folder.path();
         for part in ["data", "keys", "tokens"] {
             std::fs::create_dir(at.join(part)).unwrap();
@@ -105,6 +106,11 @@ impl Node {
         }
         std::fs::write(at.join("countersign.toml"), CONFIG).unwrap();
         Self { folder, server: None }
+    }
+
+    /// Another node beside it, of the same folder, which is started with a configuration of its own.
+    pub(crate) fn beside(&self) -> Self {
+        Self { folder: Arc::clone(&self.folder), server: None }
     }
 
     /// Its folder.

@@ -6,54 +6,78 @@ use std::os::unix::fs::PermissionsExt;
 
 use serde_json::{Value, json};
 
+use crate::glass::with_glass;
 use crate::node::Node;
 use crate::provider::{self, Provider, SECRET};
 use crate::wanderer::{Page, Wanderer};
 
-struct Company {
-    node: Node,
-    provider: Provider,
+/// An installation and its company's provider.
+pub(crate) struct Company {
+    pub(crate) node: Node,
+    pub(crate) provider: Provider,
     /// Our pages.
-    url: String,
-    issuer: String,
+    pub(crate) url: String,
+    pub(crate) issuer: String,
 }
 
 fn petra() -> Value {
     json!({"name": "Petra Privacy", "email": "petra@example.test", "email_verified": true, "groups": ["dpo", "football"]})
 }
 
-/// An installation and a provider that know each other.
-fn company() -> Option<Company> {
+/// An installation and a provider that know each other. Votes on erasures need their voter to be there.
+pub(crate) fn company() -> Option<Company> {
     let module = provider::module()?;
+    let (mut node, issuer) = installed("");
+    node.start();
+    let url = named(&node);
+    let provider = Provider::start(&module, &issuer, &url, &url, &accounts());
+    Some(Company { node, provider, url, issuer })
+}
+
+/// Where people reach a node.
+fn named(node: &Node) -> String {
+    node.url().replace("127.0.0.1", "localhost")
+}
+
+/// An installation that is not started, and the issuer that it will know.
+fn installed(config: &str) -> (Node, String) {
     let issuer = format!("http://127.0.0.1:{}", countersign_testing::port::free().unwrap());
-    let mut node = Node::prepare(10, |node| {
+    let node = Node::prepare(10, |node| {
         let append = |file: &str, text: &str| {
             let file = std::fs::File::options().append(true).create(true).open(node.folder().join(file));
             file.unwrap().write_all(text.as_bytes()).unwrap();
         };
+        with_glass(node, "72h");
         append("secret", SECRET);
         std::fs::set_permissions(node.folder().join("secret"), Permissions::from_mode(0o600)).unwrap();
         append("countersign.toml", "[oidc]\nclient_secret_file = \"secret\"\nallow_private = true\n");
+        append("countersign.toml", config);
+        let settings = node.folder().join("settings/settings.toml");
+        let text = std::fs::read_to_string(&settings).unwrap();
+        std::fs::write(&settings, text.replace("[actions.erase]", "[actions.erase]\nstep_up = \"5m\""))
+            .unwrap();
         append(
             "settings/settings.toml",
             &format!(
                 "[oidc]\nname = \"Example Login\"\nissuer = \"{issuer}\"\nclient_id = \"countersign\"\n\
                  scopes = [\"profile\", \"email\", \"groups\"]\n\
-                 [oidc.groups.dpo]\nseats = [\"privacy\"]\n[oidc.groups.it]\nroles = [\"operator\"]\n"
+                 [oidc.groups.dpo]\nseats = [\"privacy\"]\n[oidc.groups.oncall]\nseats = [\"data_owner\"]\n[oidc.groups.it]\nroles = [\"operator\"]\n"
             ),
         );
     });
-    node.start();
-    let url = node.url().replace("127.0.0.1", "localhost");
-    let accounts = json!({
+    (node, issuer)
+}
+
+/// Those who have an account at the provider.
+fn accounts() -> Value {
+    json!({
         "petra": petra(),
         "ada": {"name": "Ada", "email": "ada@example.test", "email_verified": true, "groups": ["dpo"]},
+        "cora": {"name": "Cora Call", "email": "cora@example.test", "email_verified": true, "groups": ["oncall"]},
         "olga": {"name": "Olga Oldname", "email": "olga@example.test", "email_verified": true, "groups": ["it"]},
         "ned": {"name": "Ned", "email": "ned@example.test", "email_verified": true, "groups": ["football"]},
         "una": {"name": "Una", "email": "una@example.test", "groups": ["dpo"]},
-    });
-    let provider = Provider::start(&module, &issuer, &url, &accounts);
-    Some(Company { node, provider, url, issuer })
+    })
 }
 
 impl Company {
@@ -175,6 +199,56 @@ fn groups_decide_at_each_sign_in_and_what_they_take_is_gone_at_once() {
     assert!(account.text.contains("Olga Officer") && !account.text.contains("reviewer"), "{}", account.text);
     let invited = company.node.say(&["invite", "olga@example.test"]);
     assert!(!invited.status.success());
+}
+
+/// One of two nodes signs people in; the provider tells the other one that they signed out.
+#[test]
+fn what_ends_at_one_node_has_ended_at_the_other() {
+    let Some(database) = countersign_testing::postgres::database_or_skip() else { return };
+    let Some(module) = provider::module() else { return };
+    let store = format!("[store]\nurl = \"{}\"\ntls = \"disable\"\ndata = \"one\"\n", database.url());
+    let (mut node, issuer) = installed(&store);
+    let mut beside = node.beside();
+    let config = std::fs::read_to_string(node.folder().join("countersign.toml")).unwrap();
+    std::fs::write(node.folder().join("two.toml"), config.replace("\"one\"", "\"two\"")).unwrap();
+    node.start();
+    beside.start_with(&["--config", "two.toml"]);
+    let (url, other) = (named(&node), named(&beside));
+    let provider = Provider::start(&module, &issuer, &url, &other, &accounts());
+    let company = Company { node, provider, url, issuer };
+    let is_in_there = |browser: &mut Wanderer| {
+        let account = format!("{other}/account");
+        browser.open(&account).url == account
+    };
+
+    // The provider knows her browser still, and asks nothing.
+    let comes_back = |browser: &mut Wanderer| {
+        let door = browser.open(&format!("{}/account/sessions", company.url));
+        let page = browser.follow(&door, "Sign in with Example Login");
+        assert!(page.url.ends_with("/account/sessions"), "{}", page.url);
+    };
+    let (mut desk, mut phone) = (Wanderer::default(), Wanderer::default());
+    for browser in [&mut desk, &mut phone] {
+        company.sign_in(browser, "petra");
+        assert!(company.is_in(browser) && is_in_there(browser), "a session is of the installation");
+    }
+    // Whoever took her cookie has it until she signs out at any node.
+    let mut thief = desk.clone();
+    let page = desk.open(&format!("{other}/account"));
+    desk.send(&page, "/sign-out", &[]);
+    assert!(!company.is_in(&mut thief) && !is_in_there(&mut thief), "she signed out at the other node");
+    // All others end at one node, those that began at the other too.
+    comes_back(&mut desk);
+    let sessions = phone.open(&format!("{other}/account/sessions"));
+    phone.send(&sessions, "/account/sessions/end-others", &[]);
+    assert!(!company.is_in(&mut desk) && company.is_in(&mut phone));
+    comes_back(&mut desk);
+    assert!(company.is_in(&mut desk) && is_in_there(&mut desk));
+    company.provider.expel("petra");
+    for browser in [&mut desk, &mut phone] {
+        assert!(!company.is_in(browser) && !is_in_there(browser), "the provider told the other node alone");
+    }
+    beside.stop();
 }
 
 fn petra_in(group: &str) -> Value {

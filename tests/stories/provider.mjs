@@ -2,6 +2,7 @@
 // JSON with `issuer`, `client` and `accounts`. Lives as long as its standard input is open.
 //   PUT /test/accounts/NAME   JSON: what the account claims from now on
 //   PUT /test/keys            new signing keys; the old ones are gone
+//   PUT /test/sessions/NAME   every session of that account ends, and whoever let it in is told
 import { createServer } from 'node:http';
 import { generateKeyPairSync, randomUUID } from 'node:crypto';
 
@@ -54,14 +55,29 @@ function provider() {
   });
 }
 
-let current = provider().callback();
+let current = provider();
+async function expel(name) {
+  for (const [key, session] of stored) {
+    if (!key.startsWith('Session/') || session.accountId !== name) continue;
+    stored.delete(key);
+    for (const [id, { sid }] of Object.entries(session.authorizations ?? {})) {
+      await (await current.Client.find(id)).backchannelLogout(name, sid);
+    }
+  }
+}
 createServer((request, response) => {
-  if (request.method !== 'PUT') return current(request, response);
+  if (request.method !== 'PUT') return current.callback()(request, response);
   let body = '';
   request.on('data', (more) => { body += more; });
-  request.on('end', () => {
-    if (request.url === '/test/keys') current = provider().callback();
-    else accounts[request.url.split('/').pop()] = JSON.parse(body);
+  request.on('end', async () => {
+    const [, , what, name] = request.url.split('/');
+    try {
+      if (what === 'keys') current = provider();
+      else if (what === 'sessions') await expel(name);
+      else accounts[name] = JSON.parse(body);
+    } catch {
+      response.statusCode = 500;
+    }
     response.end();
   });
 }).listen(new URL(issuer).port, '127.0.0.1', () => console.log('listening'));

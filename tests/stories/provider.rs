@@ -29,8 +29,8 @@ pub(crate) fn module() -> Option<PathBuf> {
 }
 
 impl Provider {
-    /// Starts at `issuer`, for an installation that people reach at `url`.
-    pub(crate) fn start(module: &Path, issuer: &str, url: &str, accounts: &Value) -> Self {
+    /// Starts at `issuer`, for an installation that people reach at `url`, and that it tells of sign-outs at `told_at`.
+    pub(crate) fn start(module: &Path, issuer: &str, url: &str, told_at: &str, accounts: &Value) -> Self {
         let about = json!({
             "issuer": issuer,
             "accounts": accounts,
@@ -39,7 +39,7 @@ impl Provider {
                 "client_secret": SECRET,
                 "redirect_uris": [format!("{url}/sign-in/oidc/back")],
                 "post_logout_redirect_uris": [format!("{url}/sign-in")],
-                "backchannel_logout_uri": format!("{url}/sign-in/oidc/logout"),
+                "backchannel_logout_uri": format!("{told_at}/sign-in/oidc/logout"),
                 "backchannel_logout_session_required": true,
             },
         });
@@ -68,6 +68,11 @@ impl Provider {
     /// Signs with other keys from now on.
     pub(crate) fn change_keys(&self) {
         self.put("/test/keys", "");
+    }
+
+    /// Ends every session of somebody, as its administrator does when they leave, and tells whoever let them in.
+    pub(crate) fn expel(&self, name: &str) {
+        self.put(&format!("/test/sessions/{name}"), "");
     }
 
     fn put(&self, path: &str, body: &str) {

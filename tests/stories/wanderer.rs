@@ -14,6 +14,8 @@ pub(crate) struct Wanderer {
     cookies: BTreeMap<(String, String, String), String>,
     /// Every address that it was at.
     pub(crate) visited: Vec<String>,
+    /// By way of a proxy, which says so of its network address.
+    pub(crate) forwarded_for: Option<String>,
 }
 
 /// Where it came to.
@@ -89,6 +91,9 @@ impl Wanderer {
         let mut head = format!("{method} {path} HTTP/1.0\r\nHost: {authority}\r\nAccept: text/html\r\n");
         if !cookies.is_empty() {
             head += &format!("Cookie: {}\r\n", cookies.join("; "));
+        }
+        if let Some(from) = &self.forwarded_for {
+            head += &format!("X-Forwarded-For: {from}\r\n");
         }
         if method == "POST" {
             head +=

@@ -108,7 +108,8 @@ impl Service {
             action: dossier.submitted().action.clone(),
             link,
         };
-        self.deliver(Message::new(to.value, about, "en".to_owned())).await
+        let language = self.settings().await?.language.clone();
+        self.deliver(Message::new(to.value, about, language)).await
     }
 
     /// What the subject is asked. Looking changes nothing.

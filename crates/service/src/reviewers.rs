@@ -18,7 +18,7 @@ use crate::requests::{facts, judge};
 use crate::settings::Settings;
 
 pub use choice::{Choice, Chosen};
-pub(crate) use choice::{choices, need as need_choice};
+pub(crate) use choice::{choices, need as need_choice, reads};
 pub(crate) use notice::{Notice, need as need_notice, need_waiting, notice_of, waiting};
 
 /// What a vote would be given for now: it is asked for anew when what would be done changes, and after a run.

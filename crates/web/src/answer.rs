@@ -11,7 +11,7 @@ use countersign_service::SPANS;
 use http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
-use http::{HeaderName, HeaderValue, Method};
+use http::{HeaderName, HeaderValue, Method, StatusCode};
 use tracing::field::{Empty, display};
 use tracing::{Instrument, Span, info_span};
 
@@ -22,6 +22,10 @@ const ALWAYS: [(HeaderName, &str); 5] = [
     (CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];
+
+/// What whoever watches a node wants to see: calls without a right to what they ask, and too many.
+const REFUSED: [StatusCode; 3] =
+    [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN, StatusCode::TOO_MANY_REQUESTS];
 
 /// The name of W3C's trace context.
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
@@ -67,5 +71,8 @@ pub(crate) async fn dress(request: Request, next: Next) -> Response {
     let (status, took_ms) = (response.status().as_u16(), began.elapsed().as_millis());
     let route = route.as_deref().unwrap_or("-");
     tracing::debug!(%method, route, status, took_ms, "answered");
+    if REFUSED.contains(&response.status()) {
+        tracing::info!(%method, route, status, "refused");
+    }
     response
 }

@@ -4,6 +4,7 @@
 
 mod act;
 mod assets;
+mod break_glass;
 mod bulk;
 mod chart;
 mod decide;
@@ -55,6 +56,7 @@ pub(crate) fn routes() -> Router<App> {
         .route("/console/requests/{id}/extend", post(act::extend))
         .route("/console/requests/{id}/settle", post(act::settle))
         .route("/console/requests/{id}/withdraw", post(act::withdraw))
+        .route("/console/requests/{id}/break", get(break_glass::ask).post(break_glass::smash))
         .route("/console/requests/{id}/review", post(glass::close))
         .route("/console/requests/{id}/evidence", get(evidence::show))
         .route("/console/requests/{id}/evidence.json", get(evidence::download))

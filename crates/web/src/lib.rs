@@ -9,6 +9,7 @@ mod caller;
 mod console;
 mod extract;
 mod idempotency;
+mod journal;
 mod limit;
 mod openapi;
 mod portal;

@@ -127,9 +127,10 @@ impl Service {
             reminder,
             link: self.console_page(&format!("/requests/{id}")),
         };
+        let language = reviewers::reads(&*self.settings().await?, &loaded, voter)?;
         let kind = if reminder { "reminder" } else { "call" };
         let name = reviewers::name_of(&self.keys, voter, &[kind, &id.to_string(), &round]);
-        self.deliver(Message { name: Some(name), ..Message::new(to, about, "en".to_owned()) }).await?;
+        self.deliver(Message { name: Some(name), ..Message::new(to, about, language) }).await?;
         let ends_at = dossier.expires_at();
         let notice = Notice { request: id, person: voter, round, ends_at, told_at: None, reminded_at: None };
         self.note_told(voter, vec![notice], reminder).await?;

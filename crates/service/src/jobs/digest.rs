@@ -19,10 +19,11 @@ impl Service {
     /// The person.
     pub(crate) async fn digest(&self, key: &str) -> Result<Worked, JobError> {
         let id: PersonId = key.parse().map_err(|_| Refusal::Damaged("a digest is for nobody".to_owned()))?;
-        let records = vec![person::need(id), reviewers::need_waiting(id)];
+        let records = vec![person::need(id), reviewers::need_choice(id), reviewers::need_waiting(id)];
         let loaded = self.store.load(Needs { records, ..Needs::default() }).await.map_err(Refusal::from)?;
         let people = person::loaded(&self.keys, &loaded)?;
         let Some((person, _)) = people.get(&id) else { return Ok(Worked::Done) };
+        let language = reviewers::reads(&*self.settings().await?, &loaded, id)?;
         let mut told = Vec::new();
         let mut waiting: Vec<Awaited> = Vec::new();
         for notice in reviewers::waiting(&loaded)? {
@@ -59,7 +60,7 @@ impl Service {
         let parts: Vec<&str> = ["digest"].into_iter().chain(named.iter().map(String::as_str)).collect();
         let name = Some(reviewers::name_of(&self.keys, id, &parts));
         let about = About::Digest { waiting, more, link: self.console_page("") };
-        self.deliver(Message { name, ..Message::new(to, about, "en".to_owned()) }).await?;
+        self.deliver(Message { name, ..Message::new(to, about, language) }).await?;
         self.note_told(id, told, false).await?;
         Ok(Worked::Done)
     }

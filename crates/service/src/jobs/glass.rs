@@ -10,6 +10,7 @@ use crate::ports::store::{Change, Find, Needs};
 use crate::record::{self, History};
 use crate::refusal::Refusal;
 use crate::requests::glass::{INDEX, OVERDUE, words};
+use crate::reviewers;
 
 impl Service {
     /// `request/broken` or `request/overdue`.
@@ -47,7 +48,8 @@ impl Service {
         let (id, rest) = split(key)?;
         let (what, officer) = rest.split_once('/').ok_or_else(damaged)?;
         let officer: PersonId = officer.parse().map_err(|_| damaged())?;
-        let needs = Needs { request: Some(id), records: vec![person::need(officer)], ..Needs::default() };
+        let records = vec![person::need(officer), reviewers::need_choice(officer)];
+        let needs = Needs { request: Some(id), records, ..Needs::default() };
         let loaded = self.store.load(needs).await.map_err(Refusal::from)?;
         let history = History::read(loaded.request.as_ref().ok_or(Refusal::NotFound("request"))?)?;
         let dossier = history.state().dossier();
@@ -61,10 +63,11 @@ impl Service {
         if overdue && glass.review.is_some() {
             return Ok(Worked::Done);
         }
+        let language = reviewers::reads(&*self.settings().await?, &loaded, officer)?;
         let action = dossier.submitted().action.clone();
         let link = self.console_page(&format!("/requests/{id}"));
         let about = About::GlassBroken { request: id, action, review_due: glass.review_due, overdue, link };
-        self.deliver(Message::new(to, about, "en".to_owned())).await
+        self.deliver(Message::new(to, about, language)).await
     }
 }
 

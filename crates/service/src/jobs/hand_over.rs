@@ -215,7 +215,10 @@ impl Service {
         let parameters = self.field(key, id, field::PARAMETERS).await?;
         let parameters: BTreeMap<String, String> =
             parameters.and_then(|plain| serde_json::from_slice(&plain).ok()).unwrap_or_default();
-        Ok(parameters.get("language").cloned().unwrap_or_else(|| "en".to_owned()))
+        match parameters.get("language") {
+            Some(language) => Ok(language.clone()),
+            None => Ok(self.settings().await?.language.clone()),
+        }
     }
 }
 

@@ -14,6 +14,7 @@ use crate::ports::store::{Find, Needs};
 use crate::record::{self, History};
 use crate::refusal::Refusal;
 use crate::requests::field;
+use crate::reviewers;
 
 impl Service {
     pub(crate) async fn mail_code(&self, id: RequestId) -> Result<Worked, JobError> {
@@ -37,7 +38,8 @@ impl Service {
         let page = back.as_ref().map(|back| format!("{}/requests/{id}/confirm?key=", back.url));
         let link = page.zip(secret).map(|(page, secret)| page + &secret);
         let about = About::Code { code, request: id, action, expires_at, link };
-        self.deliver(Message::new(to, about, spoken(back))).await
+        let language = self.spoken(back).await?;
+        self.deliver(Message::new(to, about, language)).await
     }
 
     pub(crate) async fn mail_outcome(&self, id: RequestId) -> Result<Worked, JobError> {
@@ -94,7 +96,8 @@ impl Service {
             kept,
             package_until,
         };
-        self.deliver(Message::new(to, about, spoken(back))).await
+        let language = self.spoken(back).await?;
+        self.deliver(Message::new(to, about, language)).await
     }
 
     /// The record of the link.
@@ -108,8 +111,15 @@ impl Service {
     /// The person.
     pub(crate) async fn mail_set_up(&self, key: &str) -> Result<Worked, JobError> {
         let id = key.parse().map_err(|_| Refusal::Damaged("a notice names nobody".to_owned()))?;
-        let Some(to) = self.email_of(id).await? else { return Ok(Worked::Done) };
-        self.deliver(Message::new(to, About::SetUp, spoken(None))).await
+        let records = vec![person::need(id), reviewers::need_choice(id)];
+        let loaded = self.store.load(Needs { records, ..Needs::default() }).await.map_err(Refusal::from)?;
+        let people = person::loaded(&self.keys, &loaded)?;
+        let person = people.get(&id).map(|(person, _)| person);
+        let Some(to) = person.and_then(|person| person.email()).map(str::to_owned) else {
+            return Ok(Worked::Done);
+        };
+        let language = reviewers::reads(&*self.settings().await?, &loaded, id)?;
+        self.deliver(Message::new(to, About::SetUp, language)).await
     }
 
     pub(crate) async fn deliver(&self, message: Message) -> Result<Worked, JobError> {
@@ -130,6 +140,14 @@ impl Service {
         Ok(plain.and_then(|plain| serde_json::from_slice(&plain).ok()))
     }
 
+    /// The language that somebody reads who asked at the portal; that of everybody for whoever said nothing.
+    async fn spoken(&self, back: Option<WayBack>) -> Result<String, Refusal> {
+        match back {
+            Some(back) => Ok(back.language),
+            None => Ok(self.settings().await?.language.clone()),
+        }
+    }
+
     async fn address(&self, key: &crate::seal::DataKey, id: RequestId) -> Result<Option<String>, Refusal> {
         let plain = self.field(key, id, field::SUBJECT).await?;
         let stated: field::Stated =
@@ -142,11 +160,6 @@ impl Service {
         let people = person::loaded(&self.keys, &loaded)?;
         Ok(people.get(&id).and_then(|(person, _)| person.email().map(str::to_owned)))
     }
-}
-
-/// The language that somebody reads; English for whoever said nothing.
-fn spoken(back: Option<WayBack>) -> String {
-    back.map_or_else(|| "en".to_owned(), |back| back.language)
 }
 
 /// Whether the stated address is known to be the subject's: it was proved, or what was proved otherwise was found together

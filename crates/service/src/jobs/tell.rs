@@ -69,7 +69,7 @@ impl Service {
         let Some((map, recipient)) = map.zip(recipient) else { return Ok(Worked::Done) };
         let references = self.references(id, map, recipient).await?;
         let about = About::Erased { request: id, name: recipient.name.clone(), references };
-        let message = Message::new(recipient.mail.clone(), about, "en".to_owned());
+        let message = Message::new(recipient.mail.clone(), about, settings.language.clone());
         let told = match self.notifier.send(&message).await {
             Ok(()) => "delivered",
             Err(error @ NotifyError::Retry(_)) => {

@@ -98,7 +98,7 @@ impl Service {
             })
             .await?;
         match entered {
-            Entered::Wrong { left } => Err(Refusal::WrongCode { left }),
+            Entered::Wrong { left } => Err(verify::told_wrong(id, left)),
             Entered::Gone => Err(Refusal::NoChallenge),
             Entered::Right { turn } => {
                 self.advance_now(id).await;

@@ -43,10 +43,10 @@ impl Service {
         for _ in 1..TRIES {
             match self.count_once(cap, value).await {
                 Err(Refusal::Stale) => {}
-                counted => return counted,
+                counted => return noted(cap, counted),
             }
         }
-        self.count_once(cap, value).await
+        noted(cap, self.count_once(cap, value).await)
     }
 
     async fn count_once(&self, cap: Cap, value: &str) -> Result<(), Refusal> {
@@ -75,4 +75,12 @@ impl Service {
         .await?;
         Ok(())
     }
+}
+
+/// Whoever watches a node is told that a cap was reached, and not by whom.
+fn noted(cap: Cap, counted: Result<(), Refusal>) -> Result<(), Refusal> {
+    if matches!(counted, Err(Refusal::TooManyAsked)) {
+        tracing::warn!(cap = cap.name, "a cap against floods was reached");
+    }
+    counted
 }

@@ -14,6 +14,7 @@ use crate::record::History;
 use crate::refusal::Refusal;
 use crate::requests::facts::{self, World};
 use crate::requests::{ask, field, judge, picture::Picture};
+use crate::sign::step_up;
 
 /// The index under which they are found: each under `any`, and under where its review is.
 pub(crate) const INDEX: &str = "glass";
@@ -89,6 +90,8 @@ impl Service {
         self.act(needs, move |loaded| {
             holder.recheck(loaded)?;
             let mut history = History::read(loaded.request.as_ref().ok_or(Refusal::NotFound("request"))?)?;
+            // Where a vote wants its voter to be there, so does what goes past the votes.
+            step_up::check(&settings, &history.state().dossier().submitted().action, &holder, loaded)?;
             if loaded.settings_version != settings.version || history.version() != version {
                 return Err(Refusal::Again);
             }

@@ -122,7 +122,7 @@ impl Service {
             _ => self.check_totp(id, code).await?,
         };
         match checked {
-            Checked::Wrong { left } => Err(Refusal::WrongCode { left }),
+            Checked::Wrong { left } => Err(told_wrong(id, left)),
             Checked::Gone => Err(Refusal::NoChallenge),
             Checked::Unknown => Err(Refusal::NotEnrolled),
             Checked::Right => {
@@ -391,4 +391,10 @@ fn new_code(chance: &dyn chance::Chance) -> String {
             return format!("{:08}", number % 100_000_000);
         }
     }
+}
+
+/// A wrong code, which whoever watches a node is told of too.
+pub(crate) fn told_wrong(request: RequestId, left: u32) -> Refusal {
+    tracing::warn!(%request, left, "a code was wrong");
+    Refusal::WrongCode { left }
 }

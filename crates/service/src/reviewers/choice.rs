@@ -13,7 +13,7 @@ use crate::jobs::wish;
 use crate::ports::store::{Change, Find, Loaded, Needs, RecordChange};
 use crate::record;
 use crate::refusal::Refusal;
-use crate::settings::{Pace, Settings};
+use crate::settings::{self, Pace, Settings};
 
 /// The kind of record.
 const KIND: &str = "reviewer_mail";
@@ -27,6 +27,9 @@ pub struct Choice {
     pub hour: u8,
     /// Where that clock hangs, such as `Europe/Berlin`.
     pub zone: String,
+    /// In which language, if not in that of everybody.
+    #[serde(default)]
+    pub language: Option<String>,
 }
 
 /// What counts for somebody.
@@ -44,7 +47,13 @@ impl Choice {
             pace: settings.reviewers.pace,
             hour: settings.reviewers.hour,
             zone: settings.time_zone_name.clone(),
+            language: None,
         }
+    }
+
+    /// In which language they read.
+    pub(crate) fn reads(&self, settings: &Settings) -> String {
+        self.language.as_ref().unwrap_or(&settings.language).clone()
     }
 
     /// When something that happens at `now` is said.
@@ -84,6 +93,11 @@ pub(crate) fn choices(settings: &Settings, loaded: &Loaded) -> Result<impl Fn(Pe
     }
     let usual = Choice::usual(settings);
     Ok(move |person: PersonId| own.get(&person.to_string()).unwrap_or(&usual).clone())
+}
+
+/// In which language a person reads, as far as what they chose was loaded.
+pub(crate) fn reads(settings: &Settings, loaded: &Loaded, person: PersonId) -> Result<String, Refusal> {
+    Ok(choices(settings, loaded)?(person).reads(settings))
 }
 
 impl Service {
@@ -135,6 +149,9 @@ fn checked(choice: Choice) -> Result<Choice, Refusal> {
     if choice.hour > 23 {
         return Err(Refusal::invalid("hour", "is from 0 to 23"));
     }
+    if choice.language.as_deref().is_some_and(|language| !settings::is_spoken(language)) {
+        return Err(Refusal::invalid("language", "is none that mail is written in"));
+    }
     let no_zone = || Refusal::invalid("zone", "is a name such as `Europe/Berlin` or `UTC`");
     let zone = TimeZone::get(choice.zone.trim()).map_err(|_| no_zone())?;
     let zone = zone.iana_name().ok_or_else(no_zone)?.to_owned();
@@ -150,7 +167,7 @@ mod tests {
     }
 
     fn daily(hour: u8, zone: &str) -> Choice {
-        Choice { pace: Pace::Digest, hour, zone: zone.to_owned() }
+        Choice { pace: Pace::Digest, hour, zone: zone.to_owned(), language: None }
     }
 
     #[test]
@@ -178,10 +195,13 @@ mod tests {
     }
 
     #[test]
-    fn hours_and_zones_that_there_are_not_are_refused() {
+    fn hours_zones_and_languages_that_there_are_not_are_refused() {
         assert!(checked(daily(24, "UTC")).is_err());
         assert!(checked(daily(8, "Nowhere")).is_err());
         assert!(checked(daily(8, "")).is_err());
+        let reads =
+            |language: &str| checked(Choice { language: Some(language.to_owned()), ..daily(8, "UTC") });
+        assert!(reads("de").is_ok() && reads("tlh").is_err() && reads("").is_err());
         assert_eq!(checked(daily(23, " Europe/Berlin ")).map(|it| it.zone), Ok("Europe/Berlin".to_owned()));
     }
 }

@@ -65,6 +65,7 @@ impl Settings {
             package_days: file.package_days,
             sessions: file.sessions,
             statements: file.statements,
+            language: file.language,
             reviewers: file.reviewers,
             oidc: file.oidc,
             package_fetches: file.package_fetches,

@@ -114,6 +114,7 @@ fn inventory(settings: &Settings) -> Inventory {
     let values = [
         ("environment", settings.environment.clone()),
         ("time_zone", settings.time_zone_name.clone()),
+        ("language", settings.language.clone()),
         ("survey_max_age", duration::show(settings.survey_max_age_ms)),
         ("own_data_after", duration::show(settings.own_data_after_ms)),
         ("package_days", settings.package_days.to_string()),

@@ -8,6 +8,7 @@ pub mod datamap;
 mod difference;
 pub mod duration;
 mod glass;
+mod language;
 mod mistake;
 mod oidc;
 mod regime;
@@ -31,6 +32,7 @@ pub use bundle::{Bundle, MOST_BYTES, MOST_FILES, NoBundle, SETTINGS_FILE};
 pub use datamap::DataMap;
 pub use difference::difference;
 pub use glass::BreakGlass;
+pub use language::{LANGUAGES, is_spoken};
 pub use mistake::{Mistake, did_you_mean, report};
 pub use oidc::{Given, Oidc};
 pub use reviewers::{Pace, Reviewers};
@@ -67,6 +69,8 @@ pub struct Settings {
     pub sessions: Sessions,
     /// Customers' own applications that state who is signed in there.
     pub statements: Vec<Application>,
+    /// In which language mail is written to whom nothing else is known of.
+    pub language: String,
     /// When reviewers get mail.
     pub reviewers: Reviewers,
     /// The identity provider by which people of ours sign in, if there is one.

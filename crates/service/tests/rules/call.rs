@@ -24,7 +24,7 @@ const ANA: &[(&str, &str)] = &[("email", "ana@example.test")];
 const DAY: Duration = Duration::from_secs(86_400);
 
 async fn chooses(house: &House, name: &str, pace: Pace, hour: u8, zone: &str) {
-    let choice = Choice { pace, hour, zone: zone.to_owned() };
+    let choice = Choice { pace, hour, zone: zone.to_owned(), language: None };
     house.service.choose_mail(&house.caller(name).await, Some(choice)).await.unwrap();
     house.settle().await;
 }
@@ -71,7 +71,7 @@ async fn two_officers_are_told_by_real_mail_one_at_once_and_one_by_digest() {
     });
     let node = house.saying(Arc::new(email.unwrap()));
     node.reached_at("https://countersign.example.test/");
-    let choice = Choice { pace: Pace::Digest, hour: 8, zone: "America/New_York".to_owned() };
+    let choice = Choice { pace: Pace::Digest, hour: 8, zone: "America/New_York".to_owned(), language: None };
     node.choose_mail(&house.caller("pavel").await, Some(choice)).await.unwrap();
     let mut requests = Vec::new();
     for subject in [BEN, &[("account", "A-1")]] {
@@ -288,4 +288,44 @@ async fn nobody_chooses_who_votes_on_nothing() {
         let refused = house.service.choose_mail(&caller, None).await;
         assert!(matches!(refused, Err(Refusal::NotAllowed(_))), "{name}");
     }
+}
+
+/// In which language the last mail to somebody was.
+fn language(house: &House, name: &str) -> Option<String> {
+    let to = format!("{name}@example.test");
+    house.mail().iter().rev().find(|message| message.to == to).map(|message| message.language.clone())
+}
+
+#[tokio::test]
+async fn mail_comes_in_the_language_that_its_reader_chose_and_else_in_that_of_the_settings() {
+    let house = House::with(|bundle| {
+        replace(bundle, "settings.toml", "language = \"en\"", "language = \"de\"");
+    })
+    .await;
+    let english = |pace, hour| Choice { pace, hour, zone: "UTC".to_owned(), language: Some("en".to_owned()) };
+    let olga = house.caller("olga").await;
+    house.service.choose_mail(&olga, Some(english(Pace::AtOnce, 8))).await.unwrap();
+    house.ask_attested("erase", BEN).await;
+    house.settle().await;
+    assert_eq!((language(&house, "olga"), language(&house, "pavel")), (Some("en".into()), Some("de".into())));
+    // What is gathered, and what is said of a request once more.
+    house.service.choose_mail(&olga, Some(english(Pace::Digest, 12))).await.unwrap();
+    house.ask_attested("erase", ANA).await;
+    house.pass(3 * HOUR);
+    house.settle().await;
+    let to = "olga@example.test";
+    let digest = house.mail().into_iter().find(|it| it.to == to && matches!(it.about, About::Digest { .. }));
+    assert_eq!(digest.unwrap().language, "en");
+    house.pass(24 * DAY);
+    house.settle().await;
+    assert!(house.mail().iter().any(|it| matches!(it.about, About::CallToVote { reminder: true, .. })));
+    for message in house.mail().iter().filter(|it| !matches!(it.about, About::Code { .. })) {
+        assert_eq!(message.language == "en", message.to == to, "{message:?}");
+    }
+    // With nothing chosen it is everybody's again.
+    house.service.choose_mail(&olga, None).await.unwrap();
+    house.shop.add("9", &[("email", "cleo@example.test")], &[("customer", 1)]);
+    house.ask_attested("erase", &[("email", "cleo@example.test")]).await;
+    house.settle().await;
+    assert_eq!(language(&house, "olga"), Some("de".into()));
 }

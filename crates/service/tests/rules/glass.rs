@@ -6,7 +6,8 @@ use countersign_service::Refusal;
 use countersign_service::ports::notifier::About;
 use countersign_service::ports::store::Status;
 use countersign_service::requests::picture::ListQuery;
-use countersign_service::settings::Bundle;
+use countersign_service::reviewers::Choice;
+use countersign_service::settings::{Bundle, Pace};
 
 use crate::fixture::{HOUR, House, replace};
 
@@ -63,8 +64,14 @@ async fn broken_glass_releases_by_its_own_policies_and_every_officer_is_told() {
     let house = House::with(with_glass("data_owner")).await;
     let id = house.ask_attested("erase", ANA).await;
     assert_eq!(house.status(id).await, Status::Waiting, "one officer is missing");
+    let german =
+        Choice { pace: Pace::AtOnce, hour: 8, zone: "UTC".to_owned(), language: Some("de".to_owned()) };
+    house.service.choose_mail(&house.caller("pavel").await, Some(german)).await.unwrap();
     smash(&house, "dora", id).await.unwrap();
     assert_eq!(house.status(id).await, Status::Completed);
+    let loud = house.mail().into_iter().filter(|mail| matches!(mail.about, About::GlassBroken { .. }));
+    let german: Vec<_> = loud.filter(|mail| mail.language == "de").map(|mail| mail.to).collect();
+    assert_eq!(german, ["pavel@example.test"], "in the language that he reads");
     let seen = house.see(id).await;
     let glass = seen.glass.unwrap();
     assert_eq!((glass.by, glass.seats), (house.id("dora"), vec!["privacy".to_owned()]));

@@ -39,6 +39,13 @@ const busy = (element) => {
   return written || chosen || (element.contains(at) && at.matches("textarea, input"));
 };
 
+// The door says why one stands before it.
+const out = (url) => {
+  const to = new URL(url);
+  if (to.pathname.endsWith("/sign-in")) to.searchParams.set("note", "over");
+  return to;
+};
+
 let looking = false;
 let again = false;
 const look = async () => {
@@ -49,8 +56,10 @@ const look = async () => {
   looking = true;
   try {
     const answer = await fetch(location.pathname + location.search, { cache: "no-store" });
-    // Signed out meanwhile, or gone: the page says so when it is loaded anew.
-    if (!answer.ok || answer.redirected) return;
+    // Signed out meanwhile, or not theirs any more: nobody goes on reading it.
+    if (answer.redirected) return location.replace(out(answer.url));
+    if (live && (answer.status === 403 || answer.status === 404)) return location.reload();
+    if (!answer.ok) return;
     show(new DOMParser().parseFromString(await answer.text(), "text/html"));
   } catch {
     // Out of reach for now: the feed comes back and looks again.
@@ -134,12 +143,13 @@ if (ask && "Notification" in window && Notification.permission === "default") {
 
 // ── The line. One tab of a browser holds it and tells the others, since a browser opens only a few to one host. ─────
 const heard = (ids) => {
-  if (!about || ids === null || ids.includes(about)) look();
+  if (live && (!about || ids === null || ids.includes(about))) look();
 };
 const listen = () => {
   const channel = new BroadcastChannel("countersign-feed");
   channel.onmessage = (event) => {
-    if (event.data.on !== undefined) say(event.data.on);
+    if (event.data.refused) look();
+    else if (event.data.on !== undefined) say(event.data.on);
     else heard(event.data.ids);
   };
   const both = (message) => {
@@ -162,6 +172,7 @@ const listen = () => {
           both({ on: false });
           // A browser tries again by itself unless it was refused; then it is our turn.
           if (line.readyState === EventSource.CLOSED) {
+            both({ refused: true });
             setTimeout(open, wait);
             wait = Math.min(wait * 2, 60000);
           }
@@ -172,9 +183,10 @@ const listen = () => {
   if (navigator.locks) navigator.locks.request("countersign-feed", hold);
   else hold();
 };
-if (live && feed) listen();
+// Pages on which nothing happens listen too: for the end of their reader's session.
+if (feed) listen();
 addEventListener("visibilitychange", () => {
-  if (live && !document.hidden) look();
+  if (!document.hidden && document.querySelector(".me")) look();
 });
 
 // ── Keys. They can be switched off: some people speak to their machine. ─────────────────────────────────────────────

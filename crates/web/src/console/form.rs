@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::Form;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::response::{IntoResponse, Response};
-use countersign_core::id::RequestId;
+use countersign_core::id::{PersonId, RequestId};
 use countersign_service::refusal::{Refusal, Sort};
 use countersign_service::{AnswerBegun, Ticket};
 use http::header::{HOST, ORIGIN};
@@ -17,6 +17,7 @@ use tracing::Instrument;
 use super::desk::{Desk, id};
 use super::respond;
 use crate::app::App;
+use crate::journal;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// How often it is looked whether the first of two that were sent at once is answered, and how long between.
@@ -87,13 +88,16 @@ impl Sent {
         F: Future<Output = Result<Came, Refusal>> + Send + 'static,
     {
         let (app, caller, about) = (self.desk.app.clone(), self.desk.caller.clone(), self.about);
+        let person = self.desk.who.person;
         let (key, back) = (format!("console/{}/{}", self.form, self.hash(back)), back.to_owned());
         // A browser that sends twice hangs up on the first: what was begun, even if it was only noted as begun, goes on
         // without it.
         let done = async move {
             for _ in 0..LOOKS {
                 match app.service.answer_begin(&caller, about, &key, back.as_bytes()).await {
-                    Ok(AnswerBegun::Fresh(ticket)) => return finished(&app, ticket, &back, work).await,
+                    Ok(AnswerBegun::Fresh(ticket)) => {
+                        return finished(&app, person, ticket, &back, work).await;
+                    }
                     Ok(AnswerBegun::Replay { status, body }) => {
                         return body_of(status, String::from_utf8(body).unwrap_or_default());
                     }
@@ -122,7 +126,7 @@ impl Sent {
 }
 
 /// Does it, remembers what came of it, and says it.
-async fn finished<F>(app: &App, ticket: Ticket, back: &str, work: F) -> Response
+async fn finished<F>(app: &App, person: PersonId, ticket: Ticket, back: &str, work: F) -> Response
 where
     F: Future<Output = Result<Came, Refusal>> + Send,
 {
@@ -131,7 +135,10 @@ where
         Ok(Came::Page(text)) => (200, text),
         // Asked for before the same form is sent again.
         Err(Refusal::StepUp { .. }) => (503, respond::once_more(back)),
-        Err(refusal) => (status_of(&refusal), respond::with_note(back, refusal.code())),
+        Err(refusal) => {
+            journal::refused(person, &refusal);
+            (status_of(&refusal), respond::with_note(back, refusal.code()))
+        }
     };
     if let Err(refusal) = app.service.answer_finish(ticket, status, body.as_bytes()).await {
         tracing::error!(code = refusal.code(), "an answer could not be remembered");

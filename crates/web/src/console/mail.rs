@@ -4,13 +4,13 @@ use axum::response::Response;
 use countersign_service::caller::Act;
 use countersign_service::refusal::Refusal;
 use countersign_service::reviewers::{Choice, Chosen};
-use countersign_service::settings::Pace;
+use countersign_service::settings::{LANGUAGES, Pace};
 use maud::{Markup, html};
 
 use super::desk::Desk;
 use super::form::{Came, Sent};
 use super::layout::Tab;
-use super::respond;
+use super::{respond, words};
 
 fn here() -> String {
     format!("{}/mail", super::ROOT)
@@ -30,7 +30,7 @@ pub(super) fn way(desk: &Desk) -> Markup {
 }
 
 fn draw(desk: &Desk, chosen: &Chosen) -> Markup {
-    let Choice { pace, hour, zone } = &chosen.choice;
+    let Choice { pace, hour, zone, language } = &chosen.choice;
     html! {
         h1 { "Your mail" }
         p.lead { "When a request waits for your signature you get an e-mail with a link to its page, unless somebody decided it before." }
@@ -53,6 +53,15 @@ fn draw(desk: &Desk, chosen: &Chosen) -> Markup {
                     label for="zone" { "Your time zone" }
                     p.about id="zone-about" { "As in Europe/Berlin or America/New_York." }
                     input id="zone" name="zone" type="text" value=(zone) required maxlength="64" aria-describedby="zone-about" autocomplete="off" spellcheck="false";
+                }
+                div.field {
+                    label for="language" { "The language" }
+                    select id="language" name="language" {
+                        option value="" selected[language.is_none()] { "As for everybody" }
+                        @for one in LANGUAGES {
+                            option value=(one) selected[language.as_deref() == Some(one)] { (words::of("language", one)) }
+                        }
+                    }
                 }
                 button type="submit" { "Save" }
                 @if chosen.own {
@@ -87,5 +96,5 @@ fn choice(sent: &Sent) -> Result<Choice, Refusal> {
         _ => return Err(Refusal::invalid("pace", "is at_once or digest")),
     };
     let hour = sent.text("hour").parse().map_err(|_| Refusal::invalid("hour", "is from 0 to 23"))?;
-    Ok(Choice { pace, hour, zone: sent.text("zone").to_owned() })
+    Ok(Choice { pace, hour, zone: sent.text("zone").to_owned(), language: sent.maybe("language") })
 }

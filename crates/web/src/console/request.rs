@@ -1,24 +1,37 @@
 //! `/console/requests/{id}`: a request at a glance. Who asks, for whom, what exactly would happen, what is missing, by when.
 
 use axum::response::Response;
+use countersign_core::id::RequestId;
 use countersign_core::plan::Treatment;
 use countersign_core::request::{By, Ending, Event};
 use countersign_core::subject::{Requester, Target};
 use countersign_service::caller::Act;
 use countersign_service::console::Told;
 use countersign_service::ports::store::Status;
+use countersign_service::refusal::Refusal;
 use countersign_service::settings::Effect;
 use maud::{Markup, html};
 
 use super::desk::{Desk, Of};
 use super::layout::Tab;
-use super::{decide, glass, history, plan, respond, show, verdict, words};
+use super::{break_glass, decide, glass, history, plan, respond, show, verdict, words};
 
 /// What a request's page draws from.
 pub(super) struct Seen {
     pub(super) told: Told,
     /// What carrying it out does.
     pub(super) effect: Effect,
+    /// Where the settings let its reader break the glass over such an action.
+    pub(super) emergency: Option<Emergency>,
+}
+
+/// What breaking the glass means here.
+pub(super) struct Emergency {
+    /// Whose policies count then.
+    pub(super) file: String,
+    /// Who is told, and reviews.
+    pub(super) seats: Vec<String>,
+    pub(super) review_within_ms: i64,
 }
 
 impl Seen {
@@ -44,20 +57,29 @@ impl Seen {
 
 /// The page.
 pub(super) async fn show(Of(desk, id): Of) -> Response {
-    let told = match desk.app.service.told(&desk.caller, id).await {
-        Ok(told) => told,
+    let seen = match seen(&desk, id).await {
+        Ok(seen) => seen,
         Err(refusal) => return respond::refused(&desk, &refusal),
     };
-    let effect = match desk.app.service.settings().await {
-        Ok(settings) => {
-            settings.actions.get(&told.picture.row.action).map_or(Effect::Declared, |it| it.effect)
-        }
-        Err(refusal) => return respond::refused(&desk, &refusal),
-    };
-    let seen = Seen { told, effect };
     // No title names the subject: titles stand in histories and on other people's screens.
     let title = format!("{} {}", show::action(&seen.told.picture.row.action), show::short(id));
     respond::page(&desk, Tab::Requests, &title, &draw(&desk, &seen))
+}
+
+/// What a page about a request draws from, for whoever may see it.
+pub(super) async fn seen(desk: &Desk, id: RequestId) -> Result<Seen, Refusal> {
+    let told = desk.app.service.told(&desk.caller, id).await?;
+    let settings = desk.app.service.settings().await?;
+    let action = &told.picture.row.action;
+    let effect = settings.actions.get(action).map_or(Effect::Declared, |it| it.effect);
+    let glass = settings.break_glass.as_ref();
+    let glass = glass.filter(|it| !it.who.is_disjoint(&desk.who.seats) && it.policies.permits(action));
+    let emergency = glass.map(|it| Emergency {
+        file: it.file.clone(),
+        seats: it.seats_of(&settings.policies, action),
+        review_within_ms: it.review_within_ms,
+    });
+    Ok(Seen { told, effect, emergency })
 }
 
 fn draw(desk: &Desk, seen: &Seen) -> Markup {
@@ -86,6 +108,7 @@ fn draw(desk: &Desk, seen: &Seen) -> Markup {
                     (decide::section(desk, seen))
                     section id="votes" data-live { (votes(desk, seen)) (proofs(desk, seen)) }
                     (decide::operator(desk, seen))
+                    (break_glass::way(desk, seen))
                     (elsewhere(desk, seen))
                 }
                 div.rest {
@@ -97,7 +120,8 @@ fn draw(desk: &Desk, seen: &Seen) -> Markup {
     }
 }
 
-fn headline(seen: &Seen) -> String {
+/// What is asked, without the whole name of anybody.
+pub(super) fn headline(seen: &Seen) -> String {
     let picture = &seen.told.picture;
     let action = show::action(&picture.row.action);
     match &picture.target {

@@ -9,6 +9,7 @@ use maud::{Markup, html};
 use super::desk::Desk;
 use super::layout::{self, Tab};
 use super::words;
+use crate::journal;
 
 /// Everything from here, nothing inline, no frame around it.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
@@ -83,6 +84,7 @@ pub(super) async fn not_found(desk: Desk) -> Response {
 
 /// A form that is not one of ours, or not of this session.
 pub(super) fn old_form(desk: &Desk) -> Response {
+    journal::foreign_form("console");
     told(Some(desk), StatusCode::FORBIDDEN, "form")
 }
 

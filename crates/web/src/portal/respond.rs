@@ -11,6 +11,7 @@ use maud::{Markup, html};
 use super::layout;
 use super::visit::Visit;
 use crate::app::App;
+use crate::journal;
 
 /// Everything from here, nothing inline, no frame around it.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
@@ -55,6 +56,7 @@ pub(super) fn refused(visit: &Visit, refusal: &Refusal) -> Response {
 
 /// A form that is not one of ours, or not of this browser.
 pub(super) fn old_form(visit: &Visit) -> Response {
+    journal::foreign_form("portal");
     told(visit, StatusCode::FORBIDDEN, "error.form.title", "error.form.lead")
 }
 

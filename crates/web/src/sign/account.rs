@@ -46,7 +46,7 @@ pub(super) async fn show(inside: Inside, State(app): State<App>) -> Response {
             @if !keys.is_empty() {
                 ul.list { @for key in &keys { (line(visit, key, &zone)) } }
             }
-            (passkey::form(visit, "new", "/account/passkeys", visit.say("ways.passkey"), &html! {}))
+            (passkey::form(visit, "new", "/account/passkeys", (visit.say("ways.passkey"), false), &html! {}))
         } @else {
             p.quiet { (visit.say("ways.no_passkeys")) }
         }

@@ -10,6 +10,7 @@ use super::filled::Filled;
 use super::inside::Inside;
 use super::{layout, mail, passkey, provider, respond};
 use crate::app::App;
+use crate::journal;
 
 /// The page.
 pub(super) async fn show(inside: Inside, State(app): State<App>) -> Response {
@@ -30,7 +31,7 @@ pub(super) async fn show(inside: Inside, State(app): State<App>) -> Response {
         p.lead { (visit.say("again.lead")) }
         @if let Some(way) = &at_provider { (way) }
         @if by_key {
-            (passkey::form(visit, "use", "/sign-in/again/passkey", visit.say("again.passkey"), &back))
+            (passkey::form(visit, "use", "/sign-in/again/passkey", (visit.say("again.passkey"), at_provider.is_some()), &back))
         }
         @if person.totp.is_some() {
             @if by_key { h2 { (visit.say("door.or")) } }
@@ -38,7 +39,7 @@ pub(super) async fn show(inside: Inside, State(app): State<App>) -> Response {
                 (visit.fields())
                 (back)
                 (mail::code_field(visit))
-                button.second[by_key] type="submit" { (visit.say("again.code")) }
+                button.second[by_key || at_provider.is_some()] type="submit" { (visit.say("again.code")) }
             }
         }
         @if !by_key && person.totp.is_none() && at_provider.is_none() {
@@ -59,16 +60,17 @@ pub(super) async fn passkey(inside: Inside, State(app): State<App>, sent: Filled
     let Some(site) = &app.site else { return StatusCode::NOT_FOUND.into_response() };
     let answer = sent.field("answer").unwrap_or_default();
     let proved = app.service.prove_again_by_passkey(site, &inside.signed, &inside.visit.word, answer).await;
-    back(&inside, &sent, proved)
+    back(&inside, &sent, "passkey", proved)
 }
 
 /// By a one-time password.
 pub(super) async fn totp(inside: Inside, State(app): State<App>, sent: Filled) -> Response {
     let proved = app.service.prove_again_by_code(&inside.signed, &sent.digits("code")).await;
-    back(&inside, &sent, proved)
+    back(&inside, &sent, "totp", proved)
 }
 
-fn back(inside: &Inside, sent: &Filled, proved: Result<(), Refusal>) -> Response {
+fn back(inside: &Inside, sent: &Filled, by: &str, proved: Result<(), Refusal>) -> Response {
+    journal::proved(inside.person.id, by, proved.as_ref().copied());
     let (visit, named) = (&inside.visit, sent.field("return_to"));
     let again = |note: &str| {
         let named = named.map(|path| format!("&return_to={}", respond::escaped(path))).unwrap_or_default();

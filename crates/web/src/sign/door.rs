@@ -37,7 +37,7 @@ pub(super) async fn show(visit: Visit, State(app): State<App>) -> Response {
             h2 { (visit.say("door.or")) }
         }
         @if by_key {
-            (passkey::form(&visit, "use", "/sign-in/passkey", visit.say("door.passkey"), &back))
+            (passkey::form(&visit, "use", "/sign-in/passkey", (visit.say("door.passkey"), !first), &back))
             h2 { (visit.say("door.or")) }
         }
         form method="post" action=(visit.to("/sign-in/mail")) {

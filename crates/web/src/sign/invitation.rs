@@ -11,6 +11,7 @@ use super::visit::Visit;
 use super::{layout, respond};
 use crate::app::App;
 use crate::extract::{At, Name};
+use crate::journal;
 
 /// The button. Whatever opens links before people do uses nothing up.
 pub(super) async fn show(visit: Visit, At(Name(secret)): At<Name>, State(app): State<App>) -> Response {
@@ -41,7 +42,9 @@ pub(super) async fn accept(
     sent: Filled,
 ) -> Response {
     let to = visit.after(sent.field("return_to"));
-    match app.service.accept_invitation(&secret, &visit.device()).await {
+    let entered = app.service.accept_invitation(&secret, &visit.device()).await;
+    journal::came("invitation", entered.as_ref());
+    match entered {
         Ok(entered) => respond::enter(&visit, &entered.secret, &to).await,
         // Pressed twice: the first press let them in.
         Err(Refusal::NotFound(_)) if visit.signed_in.is_some() => respond::on_to(&visit, &to, Vec::new()),

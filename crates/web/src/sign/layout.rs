@@ -68,9 +68,11 @@ pub(super) fn page(visit: &Visit, title: &str, content: &Markup) -> Markup {
 pub(super) fn note(visit: &Visit) -> Markup {
     let name = visit.query.get("note").map(String::as_str).unwrap_or_default();
     let good = matches!(name, "out" | "out_here" | "ended" | "set_up" | "removed" | "mailed");
+    // The script of a page that stayed open found out.
+    let told = name == "over";
     html! {
         @if let Some(text) = Text::of(visit.language).find(&format!("note.{name}")) {
-            p.note.good[good].bad[!good] role=(if good { "status" } else { "alert" }) { (text) }
+            p.note.good[good].bad[!good && !told] role=(if good { "status" } else { "alert" }) { (text) }
         }
     }
 }

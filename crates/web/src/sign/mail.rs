@@ -11,6 +11,7 @@ use super::visit::Visit;
 use super::{layout, respond};
 use crate::app::App;
 use crate::extract::{At, Name};
+use crate::journal;
 
 /// Sends the link.
 pub(super) async fn send(visit: Visit, State(app): State<App>, sent: Filled) -> Response {
@@ -51,6 +52,7 @@ pub(super) async fn enter(
 ) -> Response {
     let entered =
         app.service.sign_in_by_mail(&secret, &visit.word, &sent.digits("code"), &visit.device()).await;
+    journal::came("mail", entered.as_ref());
     match entered {
         Ok(entered) => respond::enter(&visit, &entered.secret, &visit.to(super::HOME)).await,
         Err(Refusal::WrongCode { left: 1.. } | Refusal::Invalid { .. }) => {

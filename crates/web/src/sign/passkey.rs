@@ -14,18 +14,27 @@ use super::respond;
 use super::visit::Visit;
 use crate::app::App;
 use crate::extract::{At, Name};
+use crate::journal;
 use crate::problem::Problem;
 
-/// A form with one button, which a script fills in. `what`: `new` to make one, else to use one.
-pub(super) fn form(visit: &Visit, what: &str, action: &str, label: &str, content: &Markup) -> Markup {
+/// A form with one button, which a script fills in. `what`: `new` to make one, else to use one. The button has a label, and
+/// may stand behind another.
+pub(super) fn form(
+    visit: &Visit,
+    what: &str,
+    action: &str,
+    button: (&str, bool),
+    content: &Markup,
+) -> Markup {
     let action = visit.to(action);
+    let (label, second) = button;
     html! {
         form method="post" action=(action) data-passkey=(what) data-begin={ (action) "/begin" }
             data-none=(visit.say("passkey.none")) data-failed=(visit.say("passkey.failed")) {
             (visit.fields())
             (content)
             input type="hidden" name="answer" value="";
-            button type="submit" { (label) }
+            button.second[second] type="submit" { (label) }
             p.field role="alert" {}
         }
     }
@@ -49,7 +58,9 @@ pub(super) async fn enter(visit: Visit, State(app): State<App>, sent: Filled) ->
     let Some(site) = &app.site else { return StatusCode::NOT_FOUND.into_response() };
     let answer = sent.field("answer").unwrap_or_default();
     let to = visit.after(sent.field("return_to"));
-    match app.service.sign_in_by_passkey(site, &visit.word, answer, &visit.device()).await {
+    let entered = app.service.sign_in_by_passkey(site, &visit.word, answer, &visit.device()).await;
+    journal::came("passkey", entered.as_ref());
+    match entered {
         Ok(entered) => respond::enter(&visit, &entered.secret, &to).await,
         Err(Refusal::NotProved | Refusal::NoChallenge) if visit.signed_in.is_some() => {
             respond::on_to(&visit, &to, Vec::new())

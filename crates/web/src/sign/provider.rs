@@ -17,6 +17,7 @@ use super::inside::Inside;
 use super::respond;
 use super::visit::{Visit, own_path};
 use crate::app::App;
+use crate::journal;
 use crate::portal::guard::SEC_FETCH_SITE;
 
 /// The way in, on the door, where there is a provider.
@@ -92,6 +93,13 @@ pub(super) async fn back(visit: Visit, State(app): State<App>) -> Response {
         device: &device,
     };
     let came = app.service.return_from_provider(returned, visit.signed_in.as_ref()).await;
+    match (&came, &visit.signed_in) {
+        (Ok(Came::In(entered, _)), _) => journal::came("provider", Ok(entered)),
+        (Ok(Came::Proved(_)), Some(signed)) => journal::proved(signed.person.id, "provider", Ok(())),
+        (Ok(Came::Proved(_)), None) => {}
+        (Err(refusal), Some(signed)) => journal::proved(signed.person.id, "provider", Err(refusal)),
+        (Err(refusal), None) => journal::came("provider", Err(refusal)),
+    }
     let mut response = match came {
         Ok(Came::In(entered, to)) => {
             respond::enter(&visit, &entered.secret, &visit.after(to.as_deref())).await

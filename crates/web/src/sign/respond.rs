@@ -8,6 +8,7 @@ use maud::{Markup, html};
 
 use super::layout;
 use super::visit::{Visit, own_path};
+use crate::journal;
 
 /// Everything from here, nothing inline, no frame around it.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
@@ -73,6 +74,7 @@ pub(crate) fn refused(visit: &Visit, refusal: &Refusal) -> Response {
 
 /// A form that is not one of ours, or not of this browser.
 pub(super) fn old_form(visit: &Visit) -> Response {
+    journal::foreign_form("sign-in");
     told(visit, StatusCode::FORBIDDEN, "error.form.title", "error.form.lead")
 }
 

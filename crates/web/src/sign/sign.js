@@ -1,5 +1,6 @@
 "use strict";
-// All that these pages want of a script: to ask the browser for a passkey. The answer travels as a field of the form.
+// What these pages want of a script: to ask the browser for a passkey, whose answer travels as a field of the form; and to
+// show nothing any more to whoever is signed out.
 
 const bytes = (text) => {
   const plain = atob(text.replaceAll("-", "+").replaceAll("_", "/"));
@@ -58,4 +59,14 @@ for (const form of document.querySelectorAll("form:not([data-passkey])")) {
 }
 addEventListener("pageshow", () => {
   for (const form of document.forms) delete form.dataset.sent;
+});
+
+// Somebody comes back to the page of an account, and their session may be over.
+addEventListener("visibilitychange", async () => {
+  if (document.hidden || !document.querySelector("form[action$='/sign-out']")) return;
+  const answer = await fetch(location.pathname, { cache: "no-store" }).catch(() => null);
+  if (!answer?.redirected) return;
+  const door = new URL(answer.url);
+  door.searchParams.set("note", "over");
+  location.replace(door);
 });

@@ -1,7 +1,7 @@
 //! Signing in, as a browser does it.
 
 mod attack;
-mod codes;
+pub(crate) mod codes;
 mod provider;
 
 use http::StatusCode;

@@ -12,6 +12,7 @@ use super::{glass, names, timers};
 use crate::settings::action::{Action, STANDARD};
 use crate::settings::bundle::Bundle;
 use crate::settings::duration::{DAY_MS, LONGEST_MS};
+use crate::settings::language;
 use crate::settings::oidc::Oidc;
 use crate::settings::regime::{self, Regimes};
 use crate::settings::reviewers::Reviewers;
@@ -38,6 +39,7 @@ pub(super) struct SettingsFile {
     pub(super) package_days: i64,
     pub(super) sessions: Sessions,
     pub(super) statements: Vec<Application>,
+    pub(super) language: String,
     pub(super) reviewers: Reviewers,
     pub(super) oidc: Option<Oidc>,
     pub(super) package_fetches: u32,
@@ -78,6 +80,7 @@ impl SettingsFile {
             package_days: top.number("package_days", 1..=365).unwrap_or(PACKAGE_DAYS),
             sessions: Sessions::read(&top),
             statements: Application::read_all(&top),
+            language: language::read(&top),
             reviewers: Reviewers::read(&top),
             oidc: Oidc::read(&top, &vocabulary.groups),
             package_fetches: top.number("package_fetches", 1..=1000).unwrap_or(PACKAGE_FETCHES) as u32,

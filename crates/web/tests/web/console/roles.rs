@@ -96,6 +96,7 @@ async fn column(caller: &str) -> Vec<String> {
                 ("value", "1"),
                 ("due", "2099-01-01"),
                 ("how", "retry"),
+                ("sure", "yes"),
                 ("held", "yes"),
                 ("name", "Bo"),
                 ("email", "bo@staff.example"),
@@ -116,7 +117,7 @@ async fn column(caller: &str) -> Vec<String> {
             match (page.status, note) {
                 (303, _) if page.location.starts_with("/sign-in") => "door",
                 (403, _) | (303, "not_allowed" | "own_request" | "not_your_seat") => "no",
-                (303, "not_found") if path.ends_with("/withdraw") => "404",
+                (303, "not_found") if path.ends_with("/withdraw") || path.ends_with("/break") => "404",
                 (404, _) => "404",
                 (303, _) if method == "GET" => "on",
                 _ => "yes",

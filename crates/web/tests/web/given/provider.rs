@@ -30,6 +30,8 @@ pub(crate) enum Sign {
     Not,
     WithThePublicKey,
     ByAStranger,
+    /// By a stranger who names the provider's own key.
+    Forged,
 }
 
 #[derive(Default)]
@@ -103,6 +105,7 @@ impl Idp {
             Sign::Well => ("EdDSA", key, kid),
             Sign::Not => ("none", key, kid),
             Sign::WithThePublicKey => ("HS256", key, kid),
+            Sign::Forged => ("EdDSA", SigningKey::from_bytes(&[99; 32]), kid),
             Sign::ByAStranger => ("EdDSA", SigningKey::from_bytes(&[99; 32]), "stranger".to_owned()),
         };
         let head = json!({"alg": alg, "kid": kid}).to_string();
@@ -115,7 +118,7 @@ impl Idp {
                 mac.update(signed.as_bytes());
                 mac.finalize().into_bytes().to_vec()
             }
-            Sign::Well | Sign::ByAStranger => key.sign(signed.as_bytes()).to_bytes().to_vec(),
+            Sign::Well | Sign::ByAStranger | Sign::Forged => key.sign(signed.as_bytes()).to_bytes().to_vec(),
         };
         format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
     }
@@ -137,10 +140,15 @@ impl Idp {
 
     /// A word about signing out.
     pub(crate) fn logout(&self, claims: &Value) -> String {
+        self.logout_signed(claims, Sign::Well)
+    }
+
+    /// The same, signed in another way.
+    pub(crate) fn logout_signed(&self, claims: &Value, sign: Sign) -> String {
         let now = NOW_MS / 1000;
         let events = json!({"http://schemas.openid.net/event/backchannel-logout": {}});
         let usual = json!({"iss": ISSUER, "aud": CLIENT, "iat": now, "exp": now + 120, "jti": "one", "events": events});
-        self.token(usual, claims, Sign::Well)
+        self.token(usual, claims, sign)
     }
 }
 

@@ -15,13 +15,13 @@ use crate::portal::browser::{Browser, Page};
 const SESSION: &str = "countersign_session";
 
 /// An authenticator app. A code of it is good once, and so is each before it.
-struct Device {
+pub(crate) struct Device {
     secret: String,
     used: u64,
 }
 
 impl Device {
-    async fn code(&mut self, house: &House) -> String {
+    pub(crate) async fn code(&mut self, house: &House) -> String {
         let now = house.service.store().load(Needs::default()).await.unwrap().now.as_millis();
         // One step too early is taken too, so that three codes can be had without waiting.
         self.used = (self.used + 1).max(now.unsigned_abs() / 30_000 - 1);
@@ -32,7 +32,7 @@ impl Device {
 }
 
 /// Sets a device up at the account page.
-async fn device(house: &House, browser: &mut Browser<'_>) -> Device {
+pub(crate) async fn device(house: &House, browser: &mut Browser<'_>) -> Device {
     let account = browser.get("/account").await;
     let shown = browser.send_to(&account, "/account/totp", &[]).await;
     let secret = shown.text.split("class=\"secret\">").nth(1).unwrap().split('<').next().unwrap().to_owned();
@@ -44,12 +44,12 @@ async fn device(house: &House, browser: &mut Browser<'_>) -> Device {
 }
 
 /// Types an address at the door.
-async fn asks(browser: &mut Browser<'_>, email: &str) -> Page {
+pub(crate) async fn asks(browser: &mut Browser<'_>, email: &str) -> Page {
     let door = browser.get("/sign-in").await;
     browser.send_to(&door, "/sign-in/mail", &[("email", email)]).await
 }
 
-async fn mailed(house: &House) -> String {
+pub(crate) async fn mailed(house: &House) -> String {
     for _ in 0..500 {
         let link = house.mail.lock().unwrap().iter().find_map(|mail| match &mail.about {
             About::SignIn { link, .. } => Some(link.replace("http://127.0.0.1:7300", "")),

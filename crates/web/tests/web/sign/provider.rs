@@ -135,6 +135,7 @@ async fn token_that_proves_nothing_lets_nobody_in_and_says_nothing() {
         (json!({}), Sign::Not),
         (json!({}), Sign::WithThePublicKey),
         (json!({}), Sign::ByAStranger),
+        (json!({}), Sign::Forged),
         (json!({"nonce": "another"}), Sign::Well),
         (json!({"nonce": null}), Sign::Well),
         (json!({"iss": "https://evil.test"}), Sign::Well),
@@ -278,7 +279,8 @@ async fn word_of_the_provider_ends_the_sessions_that_it_names_and_counts_once() 
         idp.logout(&json!({"sid": "desk", "aud": "another"})),
         idp.logout(&json!({"sid": "desk", "jti": null})),
         idp.logout(&json!({})),
-        idp.token(json!({"iss": ISSUER, "aud": CLIENT, "sid": "desk"}), &json!({}), Sign::Not),
+        idp.logout_signed(&json!({"sid": "desk"}), Sign::Not),
+        idp.logout_signed(&json!({"sid": "desk"}), Sign::Forged),
     ] {
         let answer = anybody.post(out, &[("logout_token", &refused)]).await;
         assert_eq!((answer.status, answer.header("cache-control")), (400, "no-store"), "{refused}");

@@ -1,5 +1,6 @@
 //! Who somebody is here whom the provider vouches for, and what their groups give and take.
 
+use super::super::codes::{asks, device, mailed};
 use super::*;
 
 async fn account(browser: &mut Browser<'_>) -> String {
@@ -121,6 +122,38 @@ async fn whoever_comes_by_the_provider_has_no_other_way_in_and_no_seat_by_hand()
     // Taking is another thing, for a night when the provider cannot be reached.
     let roles = json!({"roles": []});
     assert_eq!(house.call("administrator", "PUT", &format!("{path}/roles"), roles).await.status, 200);
+}
+
+/// What they set up before, or set up now, would outlive their leave from the company.
+#[tokio::test]
+async fn mailed_link_lets_nobody_in_who_comes_by_the_provider() {
+    let (house, idp) = company().await;
+    let mail = |who: &str| json!({"sub": who, "email": format!("{who}@staff.example")});
+    // Asked for while an invitation was the way in, and opened when the provider is.
+    let mut device = device(&house, &mut super::super::inside(&house, "reviewer").await).await;
+    let mut browser = Browser::new(&house);
+    asks(&mut browser, "reviewer@staff.example").await;
+    let link = mailed(&house).await;
+    let page = browser.get(&link).await;
+    assert_eq!(page.status, 200, "{}", page.text);
+    inside(&house, &idp, mail("reviewer")).await;
+    let code = device.code(&house).await;
+    let sent = browser.send_to(&page, &link, &[("code", &code)]).await;
+    assert_eq!((sent.status, sent.text.contains("This link works no longer")), (410, true), "{}", sent.text);
+    assert!(!browser.cookies.contains_key(SESSION));
+    // None is mailed any more; the page stays the same.
+    house.mail.lock().unwrap().clear();
+    let again = asks(&mut browser, "reviewer@staff.example").await;
+    assert_eq!(again.location, "/sign-in?note=mailed");
+    let mut other = super::super::inside(&house, "operator").await;
+    super::super::codes::device(&house, &mut other).await;
+    asks(&mut browser, "operator@staff.example").await;
+    mailed(&house).await;
+    let to = |mail: &countersign_service::ports::notifier::Message| {
+        (mail.about.kind() == "sign_in").then(|| mail.to.clone())
+    };
+    let told: Vec<String> = house.mail.lock().unwrap().iter().filter_map(to).collect();
+    assert_eq!(told, ["operator@staff.example"]);
 }
 
 #[tokio::test]
