@@ -141,7 +141,8 @@ impl Service {
             if acts != Some(Effect::Declared) {
                 let seen = at_source("survey", name, source.survey(map, &rows)).await;
                 plan.sources.push(seen.map_err(refused)?);
-                if map.asks_for_samples() {
+                // What goes because its time is over was shown, or not, when it was kept.
+                if map.asks_for_samples() && keep_until::term(dossier).is_none() {
                     let some = at_source("sample", name, source.samples(map, &rows)).await;
                     samples.extend(some.map_err(refused)?);
                 }

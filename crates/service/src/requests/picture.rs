@@ -20,7 +20,7 @@ use crate::requests::last_time::LastTime;
 use crate::requests::survey::{self, Latest};
 use crate::requests::{ask, field, glass, judge};
 use crate::seal;
-use crate::settings::datamap::Recipient;
+use crate::settings::datamap::{DataMap, Recipient};
 use crate::settings::{Effect, Settings};
 
 /// A vote, and whether it counts now.
@@ -212,6 +212,11 @@ fn tells(settings: &Settings, state: &State, latest: &Latest) -> Vec<(String, Re
     all.map(|(source, recipient)| (source.to_owned(), recipient.clone())).collect()
 }
 
+/// Whether a source was looked at by this very map.
+fn is_by(plan: &Plan, source: &str, map: &DataMap) -> bool {
+    plan.sources.iter().any(|it| it.source == source && it.map_version == map.version())
+}
+
 /// How far each step is; none before the first run.
 fn steps(state: &State, plan: &Plan) -> Vec<StepSeen> {
     let dossier = state.dossier();
@@ -251,15 +256,22 @@ impl Service {
         if matches!(caller, Caller::Subject(_)) {
             picture.glass_reason = None;
         }
-        if picture.plan.is_some() {
+        let settings = self.settings().await?;
+        if let Some(plan) = &picture.plan {
             let found = self.found_of(id).await?.filter(|found| Some(found.at) == picture.surveyed_at);
-            picture.samples = found.map(|found| found.samples).unwrap_or_default();
+            let mut samples = found.map(|found| found.samples).unwrap_or_default();
+            // A map that was entered since may not ask for them any more, or never disclose what they show.
+            samples.retain(|sample| {
+                let map = settings.maps.get(&sample.source);
+                map.is_some_and(|map| is_by(plan, &sample.source, map))
+            });
+            picture.samples = samples;
         }
         // Of somebody else's request: for whoever may read all.
         if let (Some(plan), true, Caller::Token(holder)) =
             (&picture.plan, picture.row.status.is_open(), caller)
             && holder.may(Act::ReadAny)
-            && let Some(action) = self.settings().await?.actions.get(&picture.row.action)
+            && let Some(action) = settings.actions.get(&picture.row.action)
         {
             let sources: Vec<&str> = plan.sources.iter().map(|it| &*it.source).collect();
             picture.last_times = self.last_times(&picture.row.action, action.effect, &sources).await?;
