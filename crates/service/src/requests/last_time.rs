@@ -32,6 +32,9 @@ pub struct LastTime {
     pub rows: u64,
 }
 
+/// What a history tells.
+type Of = fn(RequestId, &[(Timestamp, Event)]) -> Vec<LastTime>;
+
 impl Service {
     /// What the newest requests of an action that are completed tell of these sources.
     pub(super) async fn last_times(
@@ -40,7 +43,7 @@ impl Service {
         effect: Effect,
         sources: &[&str],
     ) -> Result<Vec<LastTime>, Refusal> {
-        let of: fn(RequestId, &[(Timestamp, Event)]) -> Vec<LastTime> = match effect {
+        let of: Of = match effect {
             Effect::Erase | Effect::Purge => steps,
             Effect::Access | Effect::Export => whole,
             // Carried out by whoever asked.
@@ -156,10 +159,7 @@ mod tests {
         Event::Stepped { receipt: Receipt { key, outcome: Outcome::Done { touched } } }
     }
 
-    fn told(
-        events: Vec<(i64, Event)>,
-        of: fn(RequestId, &[(Timestamp, Event)]) -> Vec<LastTime>,
-    ) -> Vec<String> {
+    fn told(events: Vec<(i64, Event)>, of: Of) -> Vec<String> {
         let events: Vec<_> = events.into_iter().map(|(at, it)| (Timestamp::from_millis(at), it)).collect();
         let say = |it: LastTime| {
             format!("{} {} ms {} rows", it.source.as_deref().unwrap_or("all"), it.took_ms, it.rows)
