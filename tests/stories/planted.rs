@@ -17,7 +17,7 @@ use crate::collector::Collector;
 use crate::node::Node;
 
 const EMAIL: &str = "marked.mallow@planted.test";
-const MARKED: [&str; 9] = [
+const MARKED: [&str; 10] = [
     EMAIL,
     "MARKED-ACCOUNT-77",
     "+999 55 7700077",
@@ -27,7 +27,10 @@ const MARKED: [&str; 9] = [
     "marked reason of a voter",
     "marked remark of a reviewer",
     "marked reason for giving up",
+    // What is left of the address where a plan shows a row.
+    MASKED,
 ];
+const MASKED: &str = "m***@p***.test";
 
 /// How long our own copies live here.
 const TERM: &str = "8s";
@@ -47,6 +50,11 @@ fn plant(node: &Node, collector: &Collector) {
     let line = "own_data_after = \"30d\"";
     assert!(text.contains(line));
     std::fs::write(settings, text.replace(line, &format!("own_data_after = \"{TERM}\""))).unwrap();
+    let map = node.folder().join("settings/maps/shop.toml");
+    let text = std::fs::read_to_string(&map).unwrap();
+    let line = "key = [\"id\"]\n";
+    assert!(text.contains(line));
+    std::fs::write(map, text.replacen(line, &format!("{line}samples = 2\n"), 1)).unwrap();
     let config = node.folder().join("countersign.toml");
     let text = std::fs::read_to_string(&config).unwrap();
     std::fs::write(config, format!("{text}[log]\nfilter = \"debug\"\n{}", collector.section())).unwrap();
@@ -102,6 +110,7 @@ async fn say_everything(node: &Node) -> (Vec<String>, String) {
             None => tokio::time::sleep(Duration::from_millis(20)).await,
         }
     };
+    assert_eq!(sample(&officer.request(&erase.id).await.unwrap()), Some(MASKED.to_owned()));
     // Only now: at the first look a hold would deny.
     let held = BTreeMap::from([("email".to_owned(), EMAIL.to_owned())]);
     admin.place_hold("case-7", &held).await.unwrap();
@@ -132,6 +141,14 @@ async fn say_everything(node: &Node) -> (Vec<String>, String) {
     let abandoned = operator.settle(&back.id, Settle::Abandon, Some(MARKED[8])).await;
     errors.push(abandoned.unwrap_err().to_string());
     (vec![export.id, erase.id, back.id, none.id], errors.join("\n"))
+}
+
+/// The address in the row that the plan shows.
+fn sample(request: &countersign_client::view::Request) -> Option<String> {
+    let samples = request.plan.as_ref()?.sources.first()?.more.get("samples")?;
+    let columns = samples[0]["columns"].as_array()?;
+    let at = columns.iter().position(|it| it == "email")?;
+    Some(samples[0]["rows"][0][at].as_str()?.to_owned())
 }
 
 async fn until(client: &Client, id: &str, status: &str) {
@@ -260,6 +277,7 @@ fn marked_values_stand_nowhere_in_the_open_and_after_their_term_nowhere_at_all()
     for id in &ids {
         let request = runtime.block_on(operator.request(id)).unwrap();
         assert_eq!(request.more.get("reason"), None, "request {id}");
+        assert_eq!(sample(&request), None, "request {id}");
     }
     // The write-ahead log is emptied once nobody waits.
     let log = node.folder().join("data/countersign.db-wal");

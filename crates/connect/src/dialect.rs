@@ -35,6 +35,17 @@ pub(crate) trait Dialect: Send + Sync {
     /// Only the digits and `+` of a text.
     fn digits(&self, text: &str) -> String;
 
+    /// How many bytes a value has: of texts and binary values the length, of anything else what the engine writes or
+    /// takes for it. Never by reading what stands outside of the row, where the engine can tell without.
+    fn bytes(&self, expression: &str, _column: &Column) -> String {
+        format!("octet_length({expression})")
+    }
+
+    /// A sum of whole numbers as one that the driver reads as such.
+    fn total(&self, expression: &str) -> String {
+        format!("sum({expression})")
+    }
+
     /// A column as the export reads it.
     fn exported(&self, expression: &str, column: &Column) -> String;
 

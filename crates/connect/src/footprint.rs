@@ -5,6 +5,7 @@
 //! - [`reach`]: the SQL that collects reached rows, as common table expressions or temporary tables.
 //! - [`ties`]: foreign keys onto rows that go: which pointers are emptied first, in which order tables are deleted.
 //! - [`count`], [`guard`], [`act`], [`read`]: counting, whether somebody else's rows are in the way, erasing, exporting.
+//! - [`sample`]: a few rows, masked, for whoever looks at a plan.
 //! - [`part`]: what of an erasure may go in transactions of its own.
 
 pub(crate) mod act;
@@ -20,6 +21,7 @@ pub(crate) mod part;
 pub(crate) mod purge;
 pub(crate) mod reach;
 pub(crate) mod read;
+pub(crate) mod sample;
 pub(crate) mod ties;
 
 use std::collections::BTreeSet;

@@ -15,6 +15,7 @@ mod receipt;
 mod rights;
 mod roots;
 mod statement;
+mod survey;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,7 +23,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use countersign_core::permit::Permit;
-use countersign_core::plan::{Counts, SourcePlan};
+use countersign_core::plan::{Counts, Sample, SourcePlan};
 use countersign_core::receipt::{Receipt, ReceiptKey};
 use countersign_service::ports::source::{
     Exported, Finding, Identity, Match, Rights, RootKey, Source, SourceError, Stepped, Target,
@@ -34,10 +35,10 @@ use tokio::time::timeout;
 
 use crate::discover::content;
 use crate::erasing::Step;
+use crate::footprint::Footprint;
 use crate::footprint::lookup::{self, MOST_MATCHES};
 use crate::footprint::purge::Purge;
 use crate::footprint::reach::Start;
-use crate::footprint::{Footprint, build};
 use crate::job::{self, refused, unavailable};
 use crate::memory::Memory;
 use crate::recipe::PseudonymKey;
@@ -219,40 +220,6 @@ impl MysqlSource {
         session.close().await;
         Ok(found)
     }
-
-    async fn surveyed(
-        &self,
-        session: &mut Session,
-        map: &DataMap,
-        target: &Target,
-    ) -> Result<SourcePlan, SourceError> {
-        let read = self.catalog(session).await?;
-        let (mut plan, sql, tables): (_, Sql, Vec<String>) = match target {
-            Target::Subject(roots) => {
-                let footprint = self.footprint(map, &read, session)?;
-                let mut sql = Sql::new(session.dialect());
-                footprint.with_reached(&self.starts(map, roots)?, &mut sql);
-                footprint.count(&mut sql);
-                let tables = footprint.nodes.iter().map(|it| it.table.name.clone()).collect();
-                (footprint.lines.clone(), sql, tables)
-            }
-            Target::Dataset { name, before } => {
-                let purge = self.purge(map, &read, name, session)?;
-                (vec![purge.line()], purge.count(*before), vec![purge.table.name.clone()])
-            }
-        };
-        for (line, rows) in session.lines(&sql).await.map_err(|it| self.failed(&it))? {
-            if let Some(line) = plan.get_mut(line) {
-                line.rows += rows;
-            }
-        }
-        Ok(SourcePlan {
-            source: self.name.clone(),
-            fingerprint: build::fingerprint(tables.iter().map(String::as_str), &read.catalog),
-            map_version: map.version().to_owned(),
-            lines: plan,
-        })
-    }
 }
 
 #[async_trait]
@@ -325,6 +292,14 @@ impl Source for MysqlSource {
         let plan = self.surveyed(&mut session, map, target).await?;
         session.close().await;
         Ok(plan)
+    }
+
+    async fn samples(&self, map: &DataMap, target: &Target) -> Result<Vec<Sample>, SourceError> {
+        let Target::Subject(roots) = target else { return Ok(vec![]) };
+        let mut session = self.reading().await?;
+        let samples = self.sampled(&mut session, map, roots).await?;
+        session.close().await;
+        Ok(samples)
     }
 
     async fn export(

@@ -11,13 +11,14 @@ mod pool;
 mod receipt;
 mod rights;
 mod roots;
+mod survey;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use countersign_core::permit::Permit;
-use countersign_core::plan::{Counts, SourcePlan};
+use countersign_core::plan::{Counts, Sample, SourcePlan};
 use countersign_core::receipt::{Receipt, ReceiptKey};
 use countersign_service::ports::source::{
     Exported, Finding, Identity, Match, Rights, RootKey, Source, SourceError, Stepped, Target,
@@ -29,10 +30,10 @@ use tokio_postgres::{Error, GenericClient, IsolationLevel, Transaction};
 use crate::catalog::Catalog;
 use crate::discover::content;
 use crate::erasing::Step;
+use crate::footprint::Footprint;
 use crate::footprint::lookup::{self, MOST_MATCHES};
 use crate::footprint::purge::Purge;
 use crate::footprint::reach::Start;
-use crate::footprint::{Footprint, build};
 use crate::job::{self, refused};
 use crate::memory::Memory;
 use crate::recipe::PseudonymKey;
@@ -193,40 +194,6 @@ impl PostgresSource {
             .filter_map(|(root, row)| footprint.matched(root, row))
             .collect())
     }
-
-    async fn surveyed(
-        &self,
-        client: &impl GenericClient,
-        map: &DataMap,
-        target: &Target,
-    ) -> Result<SourcePlan, SourceError> {
-        let catalog = self.catalog(client).await?;
-        let (mut plan, sql, tables): (_, Sql, Vec<String>) = match target {
-            Target::Subject(roots) => {
-                let footprint = self.footprint(map, &catalog)?;
-                let mut sql = Sql::new(&Postgres);
-                footprint.with_reached(&self.starts(map, roots)?, &mut sql);
-                footprint.count(&mut sql);
-                let tables = footprint.nodes.iter().map(|it| it.table.name.clone()).collect();
-                (footprint.lines.clone(), sql, tables)
-            }
-            Target::Dataset { name, before } => {
-                let purge = self.purge(map, &catalog, name)?;
-                (vec![purge.line()], purge.count(*before), vec![purge.table.name.clone()])
-            }
-        };
-        for (line, rows) in lines(client, &sql).await.map_err(|it| self.failed(&it))? {
-            if let Some(line) = plan.get_mut(line) {
-                line.rows += rows;
-            }
-        }
-        Ok(SourcePlan {
-            source: self.name.clone(),
-            fingerprint: build::fingerprint(tables.iter().map(String::as_str), &catalog),
-            map_version: map.version().to_owned(),
-            lines: plan,
-        })
-    }
 }
 
 #[async_trait]
@@ -297,6 +264,13 @@ impl Source for PostgresSource {
         let mut client = self.client().await?;
         let transaction = self.reading(&mut client).await?;
         self.surveyed(&transaction, map, target).await
+    }
+
+    async fn samples(&self, map: &DataMap, target: &Target) -> Result<Vec<Sample>, SourceError> {
+        let Target::Subject(roots) = target else { return Ok(vec![]) };
+        let mut client = self.client().await?;
+        let transaction = self.reading(&mut client).await?;
+        self.sampled(&transaction, map, roots).await
     }
 
     async fn export(

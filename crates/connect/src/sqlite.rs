@@ -8,6 +8,7 @@ mod erase;
 mod export;
 mod receipt;
 mod roots;
+mod survey;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -15,7 +16,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use countersign_core::permit::Permit;
-use countersign_core::plan::{Counts, SourcePlan};
+use countersign_core::plan::{Counts, Sample, SourcePlan};
 use countersign_core::receipt::{Receipt, ReceiptKey};
 use countersign_service::ports::source::{
     Exported, Finding, Identity, Match, Rights, RootKey, Source, SourceError, Stepped, Target,
@@ -28,10 +29,10 @@ use tokio::sync::mpsc;
 use crate::catalog::Catalog;
 use crate::discover::content;
 use crate::erasing::{self, Step};
+use crate::footprint::Footprint;
 use crate::footprint::lookup::{self, MOST_MATCHES};
 use crate::footprint::purge::Purge;
 use crate::footprint::reach::Start;
-use crate::footprint::{Footprint, build};
 use crate::job::{self, refused};
 use crate::memory::Memory;
 use crate::recipe::PseudonymKey;
@@ -178,45 +179,6 @@ impl Inner {
         Ok(matches)
     }
 
-    fn survey(
-        &self,
-        connection: &Connection,
-        map: &DataMap,
-        target: &Target,
-    ) -> Result<SourcePlan, SourceError> {
-        let catalog = self.catalog(connection)?;
-        let (mut lines, counted, tables) = match target {
-            Target::Subject(roots) => {
-                let footprint = self.footprint(map, &catalog)?;
-                let mut sql = Sql::new(&Sqlite);
-                footprint.with_reached(&self.starts(map, roots)?, &mut sql);
-                footprint.count(&mut sql);
-                let tables = footprint.nodes.iter().map(|it| it.table.name.clone()).collect();
-                (footprint.lines.clone(), self.lines(connection, &sql)?, tables)
-            }
-            Target::Dataset { name, before } => {
-                let purge = self.purge(map, &catalog, name)?;
-                (
-                    vec![purge.line()],
-                    self.lines(connection, &purge.count(*before))?,
-                    vec![purge.table.name.clone()],
-                )
-            }
-        };
-        for (line, rows) in counted {
-            if let Some(line) = lines.get_mut(line) {
-                line.rows += rows;
-            }
-        }
-        let tables: Vec<String> = tables;
-        Ok(SourcePlan {
-            source: self.name.clone(),
-            fingerprint: build::fingerprint(tables.iter().map(String::as_str), &catalog),
-            map_version: map.version().to_owned(),
-            lines,
-        })
-    }
-
     fn left(&self, connection: &Connection, map: &DataMap, target: &Target) -> Result<Counts, SourceError> {
         let catalog = self.catalog(connection)?;
         match target {
@@ -317,6 +279,12 @@ impl Source for SqliteSource {
     async fn survey(&self, map: &DataMap, target: &Target) -> Result<SourcePlan, SourceError> {
         let (map, target) = (map.clone(), target.clone());
         self.reading(move |inner, connection| inner.survey(connection, &map, &target)).await
+    }
+
+    async fn samples(&self, map: &DataMap, target: &Target) -> Result<Vec<Sample>, SourceError> {
+        let Target::Subject(roots) = target else { return Ok(vec![]) };
+        let (map, roots) = (map.clone(), roots.clone());
+        self.reading(move |inner, connection| inner.samples(connection, &map, &roots)).await
     }
 
     async fn export(

@@ -1,5 +1,6 @@
 //! What a vote is bound to: SHA-256 over the canonical form (RFC 8785) of a request and its plan's shape.
-//! Row counts and the policy set are not in it: each vote keeps the counts that its voter saw.
+//! Row counts and the policy set are not in it: each vote keeps the counts that its voter saw. Bytes are in neither: a
+//! row of which a value grew longer is the row that was signed, and nothing is done to it by how long it is.
 
 mod canonical;
 

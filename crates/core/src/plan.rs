@@ -1,9 +1,13 @@
 //! What would be done to whose rows: sources, tables and treatments, and how many rows each has.
 //! A plan never holds a value out of a source.
 
+mod sample;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+
+pub use sample::{Masked, Sample};
 
 /// What happens to the rows of a table that are reached in one way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -51,7 +55,9 @@ pub struct PlanLine {
     pub until: Option<String>,
     /// How many rows are reached in this way and treated so.
     pub rows: u64,
-    /// How many bytes they have, where the source is made of files.
+    /// How many bytes their values have, or the files that they are: texts and binary values their length, anything
+    /// else what the source writes or takes for it, without what an engine adds. `None` where the rows are somebody
+    /// else's, or the source does not tell. For a reviewer: neither digest nor counts know of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bytes: Option<u64>,
 }

@@ -7,6 +7,7 @@ use countersign_ledger::{Checkpoint, Entry, ProofFile, Tile, inclusion, inclusio
 
 use crate::app::Service;
 use crate::caller::{Act, Caller};
+use crate::jobs::tell::Notice;
 use crate::ports::store::{Needs, StoreError};
 use crate::refusal::Refusal;
 
@@ -30,6 +31,8 @@ pub struct Evidence {
     pub checkpoint: String,
     /// The key that verifies it. Compare it with one that you got elsewhere.
     pub vkey: String,
+    /// Who outside is to be told of it or was. That somebody was is an entry of the ledger too, of its own.
+    pub notices: Vec<Notice>,
 }
 
 impl Service {
@@ -95,7 +98,8 @@ impl Service {
             let proof = ProofFile { extra: None, index, hashes, checkpoint: note.clone() };
             entries.push(Proof { index, entry: body.clone(), proof: proof.to_string() });
         }
-        Ok(Evidence { entries, checkpoint: note, vkey: vkey.to_string() })
+        let notices = self.notices(id).await?;
+        Ok(Evidence { entries, checkpoint: note, vkey: vkey.to_string(), notices })
     }
 
     async fn tile(&self, tile: Tile) -> Result<Vec<u8>, Refusal> {

@@ -46,6 +46,7 @@ pub use bootstrap::{Begun, First};
 pub use clock::{CLOCK_BACK_MAX_MS, ClockView, Doubt, Steady, clock_of};
 pub use fetch::{Fetch, Package};
 pub use govern::{Applied, GaugeView, Ready};
+pub use jobs::tell::{Notice, NoticeEnd};
 pub use ledger::{Evidence, Proof};
 pub use measure::{BUCKETS_MS, Measures, Spread, Waiting, glass_of};
 pub use pause::{Pause, paused_of};

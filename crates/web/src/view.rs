@@ -2,6 +2,7 @@
 
 pub(crate) mod glass;
 pub(crate) mod moment;
+pub(crate) mod notice;
 pub(crate) mod page;
 pub(crate) mod plan;
 pub(crate) mod request;

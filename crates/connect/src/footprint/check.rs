@@ -200,6 +200,10 @@ pub(crate) fn fit(footprint: &Footprint<'_>, findings: &mut Findings) {
         for remark in &node.table.remarks {
             findings.note(format!("`{name}`: {remark}"));
         }
+        if let Some(most) = footprint.map.samples(name) {
+            let shown = if most == 1 { "a row".to_owned() } else { format!("up to {most} rows") };
+            findings.note(format!("`{name}`: each plan holds {shown} of it, masked: one more copy"));
+        }
         let origins = node.ways.iter().map(|it| it.origin).chain(node.detaches.iter().map(|it| it.origin));
         for from in
             origins.map(|it| &footprint.nodes[it]).filter(|it| it.root.is_none() && it.ways.is_empty())

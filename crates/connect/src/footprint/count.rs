@@ -1,14 +1,30 @@
 //! Counting: what would be done, and what is left of it. One statement each.
 
-use countersign_core::plan::Counts;
+use countersign_core::plan::{Counts, PlanLine, Treatment};
 
 use super::reach::Start;
 use super::{Effect, Footprint, Node, reach_name};
-use crate::sql::Sql;
+use crate::catalog::Table;
+use crate::dialect::Dialect;
+use crate::sql::{Sql, quote};
 
 impl<'a> Footprint<'a> {
     /// `line, rows` for lines that have rows. The collected rows must be there: see [`Footprint::with_reached`].
     pub(crate) fn count(&self, sql: &mut Sql) {
+        self.counted(false, sql);
+    }
+
+    /// `line, rows, bytes`, in one pass over the same rows. The collected rows must be there with theirs: see
+    /// [`Footprint::with_weighed`].
+    pub(crate) fn weigh(&self, sql: &mut Sql) {
+        self.counted(true, sql);
+    }
+
+    fn counted(&self, weigh: bool, sql: &mut Sql) {
+        let sum = |what: &str| match weigh {
+            true => format!(", coalesce({}, 0) AS w", self.dialect.total(what)),
+            false => String::new(),
+        };
         let mut first = true;
         let mut arm = |sql: &mut Sql, text: String| {
             sql.push(if first { "" } else { " UNION ALL " }).push(&text);
@@ -16,19 +32,15 @@ impl<'a> Footprint<'a> {
         };
         for (i, node) in self.nodes.iter().enumerate() {
             if node.held {
-                arm(sql, format!("SELECT rule AS line, count(*) AS n FROM {} GROUP BY rule", reach_name(i)));
+                let (w, name) = (sum("w"), reach_name(i));
+                arm(sql, format!("SELECT rule AS line, count(*) AS n{w} FROM {name} GROUP BY rule"));
             } else if let Some(way) = node.ways.first() {
                 let leads = self.leads(node, way.origin, &way.lead, "x", None);
-                let line = way.line;
-                arm(
-                    sql,
-                    format!(
-                        "SELECT {line} AS line, count(*) AS n FROM {} AS x WHERE {leads}",
-                        node.table.quoted
-                    ),
-                );
+                let (line, table) = (way.line, &node.table.quoted);
+                let w = if weigh { sum(&bytes(node.table, "x", self.dialect)) } else { String::new() };
+                arm(sql, format!("SELECT {line} AS line, count(*) AS n{w} FROM {table} AS x WHERE {leads}"));
             }
-            self.count_detaches(i, node, sql, &mut arm);
+            self.count_detaches(i, node, if weigh { ", 0 AS w" } else { "" }, sql, &mut arm);
         }
     }
 
@@ -36,12 +48,14 @@ impl<'a> Footprint<'a> {
         &self,
         i: usize,
         node: &Node<'a>,
+        // Somebody else's row loses a pointer: its bytes are not the subject's.
+        w: &str,
         sql: &mut Sql,
         arm: &mut impl FnMut(&mut Sql, String),
     ) {
         for (n, detach) in node.detaches.iter().enumerate() {
             let mut text = format!(
-                "SELECT {} AS line, count(*) AS n FROM {} AS x WHERE {}",
+                "SELECT {} AS line, count(*) AS n{w} FROM {} AS x WHERE {}",
                 detach.line,
                 node.table.quoted,
                 self.detaches(node, detach, "x")
@@ -138,4 +152,35 @@ impl<'a> Footprint<'a> {
         }
         counts
     }
+}
+
+/// What was counted of a line.
+pub(crate) struct Weighed {
+    pub(crate) line: usize,
+    pub(crate) rows: u64,
+    pub(crate) bytes: u64,
+}
+
+/// A plan's lines with what was counted of each.
+pub(crate) fn weighed(mut lines: Vec<PlanLine>, counted: Vec<Weighed>) -> Vec<PlanLine> {
+    for line in lines.iter_mut().filter(|it| it.treatment != Treatment::Detach) {
+        line.bytes = Some(0);
+    }
+    for Weighed { line, rows, bytes } in counted {
+        let Some(line) = lines.get_mut(line) else { continue };
+        line.rows = line.rows.saturating_add(rows);
+        line.bytes = line.bytes.map(|it| it.saturating_add(bytes));
+    }
+    lines
+}
+
+/// How many bytes the values of a row called `alias` have; what is computed from them does not count.
+pub(crate) fn bytes(table: &Table, alias: &str, dialect: &dyn Dialect) -> String {
+    let stored = table.columns.iter().filter(|it| !it.generated);
+    let each: Vec<String> = stored
+        .map(|it| format!("coalesce({}, 0)", dialect.bytes(&format!("{alias}.{}", quote(&it.name)), it)))
+        .collect();
+    // In brackets, for engines limit how deep an expression may go.
+    let some: Vec<String> = each.chunks(40).map(|it| format!("({})", it.join(" + "))).collect();
+    if some.is_empty() { "0".to_owned() } else { some.join(" + ") }
 }

@@ -1,10 +1,11 @@
 //! What `purge` does: rows of one table that are older than a moment.
 
-use countersign_core::plan::{PlanLine, Treatment};
+use countersign_core::plan::{Counts, PlanLine, Treatment};
 use countersign_core::time::Timestamp;
 use countersign_service::settings::datamap::Dataset;
 
 use super::build::Findings;
+use super::count::bytes;
 use crate::catalog::{Catalog, Column, Table};
 use crate::dialect::Dialect;
 use crate::sql::{Sql, quote};
@@ -70,6 +71,22 @@ impl<'a> Purge<'a> {
     /// `0, rows`.
     pub(crate) fn count(&self, before: Timestamp) -> Sql {
         self.old(&format!("SELECT 0 AS line, count(*) AS n FROM {} AS x WHERE ", self.table.quoted), before)
+    }
+
+    /// What was counted, as rows per table.
+    pub(crate) fn counts(&self, source: &str, lines: &[(usize, u64)]) -> Counts {
+        let mut counts = Counts::default();
+        counts.add(source, &self.table.name, lines.iter().map(|(_, rows)| rows).sum());
+        counts
+    }
+
+    /// `0, rows, bytes`.
+    pub(crate) fn weigh(&self, before: Timestamp) -> Sql {
+        let bytes = self.dialect.total(&bytes(self.table, "x", self.dialect));
+        let table = &self.table.quoted;
+        let begin =
+            format!("SELECT 0 AS line, count(*) AS n, coalesce({bytes}, 0) AS w FROM {table} AS x WHERE ");
+        self.old(&begin, before)
     }
 
     /// Removes them.

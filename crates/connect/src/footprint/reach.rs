@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use countersign_core::plan::Treatment;
 use countersign_service::settings::datamap::{Compare, Link, Part, Root, Template};
 
+use super::count::bytes;
 use super::{Detach, Footprint, Lead, Node, numbers, reach_name, tuple};
 use crate::catalog::{Column, Kind};
 use crate::sql::{Param, Sql, quote};
@@ -21,15 +22,31 @@ pub(crate) struct Start {
     pub(crate) known: Option<BTreeMap<String, String>>,
 }
 
+/// What a collected row has with it beside what leads on from it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Carry {
+    Needed,
+    Bytes,
+}
+
 impl<'a> Footprint<'a> {
     /// `WITH … ` for every table whose reached rows are collected.
     pub(crate) fn with_reached(&self, starts: &[Start], sql: &mut Sql) {
+        self.with(starts, Carry::Needed, sql);
+    }
+
+    /// The same, and each row has its bytes with it.
+    pub(crate) fn with_weighed(&self, starts: &[Start], sql: &mut Sql) {
+        self.with(starts, Carry::Bytes, sql);
+    }
+
+    fn with(&self, starts: &[Start], carry: Carry, sql: &mut Sql) {
         let mut first = true;
         for i in self.reach_order.iter().copied().filter(|it| self.nodes[*it].held) {
             sql.push(if first { "WITH " } else { ", " }).push(&reach_name(i));
             sql.push(&format!(" {} (", self.dialect.collecting()));
             first = false;
-            self.reached(i, starts, sql);
+            self.reached_with(i, starts, carry, sql);
             sql.push(")");
         }
         sql.push(" ");
@@ -37,19 +54,23 @@ impl<'a> Footprint<'a> {
 
     /// The rows of a node that the subject reaches, each with its line.
     pub(crate) fn reached(&self, i: usize, starts: &[Start], sql: &mut Sql) {
+        self.reached_with(i, starts, Carry::Needed, sql);
+    }
+
+    fn reached_with(&self, i: usize, starts: &[Start], carry: Carry, sql: &mut Sql) {
         let node = &self.nodes[i];
         match node.root {
-            Some(root) => self.reached_roots(node, root, starts, sql),
-            None => self.reached_rows(node, sql),
+            Some(root) => self.reached_roots(node, root, starts, carry, sql),
+            None => self.reached_rows(node, carry, sql),
         }
     }
 
-    fn reached_roots(&self, node: &Node<'a>, root: &Root, starts: &[Start], sql: &mut Sql) {
+    fn reached_roots(&self, node: &Node<'a>, root: &Root, starts: &[Start], carry: Carry, sql: &mut Sql) {
         let mine: Vec<&Start> = starts.iter().filter(|it| it.table == root.table).collect();
         let known: Vec<&Start> = mine.iter().copied().filter(|it| it.known.is_some()).collect();
         if known.is_empty() {
             sql.push("SELECT ");
-            self.collected(node, "x", sql);
+            self.collected(node, "x", carry, sql);
             for (k, link) in node.links.iter().enumerate() {
                 let Link::Value { equals, compare, .. } = &link.way.link else { continue };
                 self.link_value(node, "x", equals, *compare, link.as_text, sql);
@@ -124,9 +145,9 @@ impl<'a> Footprint<'a> {
         sql.push(&format!("{} AS rule", node.root_line));
     }
 
-    fn reached_rows(&self, node: &Node<'a>, sql: &mut Sql) {
+    fn reached_rows(&self, node: &Node<'a>, carry: Carry, sql: &mut Sql) {
         sql.push("SELECT ");
-        self.collected(node, "x", sql);
+        self.collected(node, "x", carry, sql);
         if !node.mixes() {
             let Some(way) = node.ways.first() else { return };
             sql.push(&format!("{} AS rule FROM {} AS x WHERE ", way.line, node.table.quoted));
@@ -193,7 +214,10 @@ impl<'a> Footprint<'a> {
     }
 
     /// Row ids and carried columns, each with a comma behind.
-    fn collected(&self, node: &Node<'a>, alias: &str, sql: &mut Sql) {
+    fn collected(&self, node: &Node<'a>, alias: &str, carry: Carry, sql: &mut Sql) {
+        if carry == Carry::Bytes {
+            sql.push(&format!("{} AS w, ", bytes(node.table, alias, self.dialect)));
+        }
         for (r, name) in node.table.row_id.iter().enumerate() {
             sql.push(&format!("{alias}.{} AS r{r}, ", quote(name)));
         }

@@ -48,12 +48,17 @@ impl<'a> Footprint<'a> {
 
     /// The rows of a section. The collected rows must be there: see [`Footprint::with_reached`].
     pub(crate) fn read(&self, section: &Section<'a>, sql: &mut Sql) {
-        let node = &self.nodes[section.node];
         let columns =
             section.columns.iter().map(|it| self.dialect.exported(&format!("x.{}", quote(&it.name)), it));
         let columns = columns.collect::<Vec<_>>().join(", ");
         // A table of which nothing may be shown still has its rows counted.
         let columns = if columns.is_empty() { "1".to_owned() } else { columns };
+        self.read_columns(section, &columns, sql);
+    }
+
+    /// The same of other expressions over rows called `x`.
+    pub(crate) fn read_columns(&self, section: &Section<'a>, columns: &str, sql: &mut Sql) {
+        let node = &self.nodes[section.node];
         sql.push(&format!("SELECT {columns} FROM {} AS x WHERE ", node.table.quoted));
         if node.root.is_some() {
             sql.push(&self.row_of(section.node, node, "x", None));

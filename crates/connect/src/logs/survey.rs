@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use countersign_core::plan::{Counts, SourcePlan};
+use countersign_core::plan::{Counts, PlanLine, SourcePlan};
 use countersign_core::time::Timestamp;
 use countersign_service::ports::following;
 use countersign_service::ports::source::{SourceError, Target};
@@ -35,12 +35,19 @@ pub(super) enum Eye<'a> {
 pub(super) struct Fates {
     pub(super) tally: Tally,
     kept: u64,
+    /// How long they are, with their ends; as they are read, also out of a file that is packed.
+    bytes: Tally,
+    kept_bytes: u64,
 }
 
 impl Fates {
     /// Lines that go or change.
     pub(super) fn changing(&self) -> u64 {
         self.tally.values().sum::<u64>() - self.kept
+    }
+
+    fn changing_bytes(&self) -> u64 {
+        self.bytes.values().sum::<u64>() - self.kept_bytes
     }
 }
 
@@ -81,11 +88,13 @@ impl Eye<'_> {
                 Fate::Untouched => return Ok(()),
                 Fate::Kept(of) => {
                     fates.kept += 1;
+                    fates.kept_bytes += line.len() as u64;
                     of
                 }
                 Fate::Gone(of) | Fate::Changed(of, _) => of,
             };
             *fates.tally.entry(of).or_default() += 1;
+            *fates.bytes.entry(of).or_default() += line.len() as u64;
             Ok(())
         })?;
         Ok(fates)
@@ -121,6 +130,13 @@ impl Inner {
         let rules = self.rules(map, target)?;
         let eye = self.eye(map, &rules, target)?;
         let mut lines = rules.lines.clone();
+        lines.iter_mut().for_each(|it| it.bytes = Some(0));
+        // Nobody knows how much of a file that cannot be read is the subject's.
+        rules.families.iter().for_each(|it| lines[it.unreached[1]].bytes = None);
+        let weigh = |line: &mut PlanLine, rows, bytes| {
+            line.rows += rows;
+            line.bytes = line.bytes.map(|it| it + bytes);
+        };
         for log in directory::logs(&self.options, &rules.families).map_err(|it| self.before(&it))? {
             if eye.is_blind(log.family) {
                 continue;
@@ -132,10 +148,12 @@ impl Inner {
             };
             match (log.state, fates) {
                 (_, None) => lines[unreadable].rows += 1,
-                (State::Written, Some(fates)) => lines[written].rows += fates.changing(),
+                (State::Written, Some(fates)) => {
+                    weigh(&mut lines[written], fates.changing(), fates.changing_bytes());
+                }
                 (_, Some(fates)) => {
                     for (of, rows) in fates.tally {
-                        lines[of].rows += rows;
+                        weigh(&mut lines[of], rows, fates.bytes.get(&of).copied().unwrap_or(0));
                     }
                 }
             }

@@ -9,6 +9,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::dialect::{MARIADB, MYSQL, MySql};
 use super::statement::{copy_name, opened_once, positional};
+use crate::footprint::count::Weighed;
 use crate::sql::Sql;
 
 /// How sessions wait, in whole seconds.
@@ -103,11 +104,28 @@ impl Session {
         Ok(rows.iter().filter_map(pair).collect())
     }
 
+    /// `line, rows, bytes` of every line that has rows.
+    pub(super) async fn weighed(&mut self, sql: &Sql) -> Result<Vec<Weighed>, Error> {
+        let (text, values) = self.prepared(sql).await?;
+        let rows = self.rows(&text, values).await?;
+        let line = |row: &Row| {
+            let line = usize::try_from(whole(row, 0)?).ok()?;
+            Some(Weighed { line, rows: whole(row, 1)?, bytes: whole(row, 2)? })
+        };
+        Ok(rows.iter().filter_map(line).collect())
+    }
+
     /// Rows of texts.
     pub(super) async fn texts(&mut self, sql: &Sql) -> Result<Vec<Vec<Option<String>>>, Error> {
         let (text, values) = self.prepared(sql).await?;
         let rows = self.rows(&text, values).await?;
         Ok(rows.iter().map(|row| (0..row.len()).map(|at| self::text(row, at)).collect()).collect())
+    }
+
+    /// Rows as they come off the wire.
+    pub(super) async fn cells(&mut self, sql: &Sql) -> Result<Vec<Vec<Value>>, Error> {
+        let (text, values) = self.prepared(sql).await?;
+        Ok(self.rows(&text, values).await?.into_iter().map(Row::unwrap).collect())
     }
 
     /// Reads rows one by one as they come.

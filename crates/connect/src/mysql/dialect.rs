@@ -165,6 +165,10 @@ impl Dialect for MySql {
         format!("REGEXP_REPLACE({text}, '[^0-9+]', '')")
     }
 
+    fn total(&self, expression: &str) -> String {
+        format!("CAST(sum({expression}) AS SIGNED)")
+    }
+
     fn exported(&self, expression: &str, column: &Column) -> String {
         match column.kind {
             _ if is(column, "bit") => format!("CAST({expression} + 0 AS UNSIGNED)"),

@@ -29,10 +29,7 @@ impl MysqlSource {
         out: &Sender<Exported>,
     ) -> Result<Counts, SourceError> {
         let mut session = self.reading().await?;
-        let plan = self.surveyed(&mut session, map, target).await?;
-        let mut counted = Counts::default();
-        plan.lines.iter().for_each(|it| counted.add(&self.name, &it.table, it.rows));
-        if beyond(&counted, ceiling) {
+        if beyond(&self.counted(&mut session, map, target).await?, ceiling) {
             return Err(job::refused(&self.name, "there are more rows than were signed"));
         }
         let mut sent = Counts::default();
@@ -120,7 +117,7 @@ impl MysqlSource {
 }
 
 /// A cell, asked for as `Dialect::exported` says.
-fn cell(column: &Column, value: mysql_async::Value) -> Value {
+pub(super) fn cell(column: &Column, value: mysql_async::Value) -> Value {
     use mysql_async::Value as Wire;
     match value {
         Wire::NULL | Wire::Date(..) | Wire::Time(..) => Value::Null,

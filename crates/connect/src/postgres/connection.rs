@@ -6,6 +6,7 @@ use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Error, GenericClient, Row};
 
 use crate::catalog::{Column, Kind, Table};
+use crate::footprint::count::Weighed;
 use crate::sql::{Param, Sql};
 
 /// The values of a statement as the driver takes them.
@@ -47,6 +48,18 @@ pub(super) async fn lines(client: &impl GenericClient, sql: &Sql) -> Result<Vec<
         Some((line, u64::try_from(whole(row, 1)?).unwrap_or(0)))
     };
     Ok(rows.iter().filter_map(pair).collect())
+}
+
+/// `line, rows, bytes` of every line that has rows.
+pub(super) async fn weighed(client: &impl GenericClient, sql: &Sql) -> Result<Vec<Weighed>, Error> {
+    let rows = client.query(&sql.text, &values(sql)).await?;
+    let line = |row: &Row| {
+        let line = usize::try_from(whole(row, 0)?).ok()?;
+        let [rows, bytes] =
+            [1, 2].map(|at| whole(row, at).and_then(|it| u64::try_from(it).ok()).unwrap_or(0));
+        Some(Weighed { line, rows, bytes })
+    };
+    Ok(rows.iter().filter_map(line).collect())
 }
 
 /// Rows of texts.

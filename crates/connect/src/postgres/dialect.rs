@@ -84,6 +84,19 @@ impl Dialect for Postgres {
         format!("regexp_replace({text}, '[^0-9+]', '', 'g')")
     }
 
+    fn bytes(&self, expression: &str, column: &Column) -> String {
+        match column.kind {
+            // The length stands in the head of a value, also of one that is compressed or stored outside.
+            Kind::Text => format!("octet_length(({expression})::text)::bigint"),
+            Kind::Bytes => format!("octet_length({expression})::bigint"),
+            _ => format!("pg_column_size({expression})::bigint"),
+        }
+    }
+
+    fn total(&self, expression: &str) -> String {
+        format!("sum({expression})::bigint")
+    }
+
     fn exported(&self, expression: &str, column: &Column) -> String {
         match column.kind {
             Kind::Bool | Kind::Bytes => expression.to_owned(),

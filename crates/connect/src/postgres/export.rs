@@ -33,10 +33,7 @@ impl PostgresSource {
     ) -> Result<Counts, SourceError> {
         let mut client = self.client().await?;
         let transaction = self.reading(&mut client).await?;
-        let plan = self.surveyed(&transaction, map, target).await?;
-        let mut counted = Counts::default();
-        plan.lines.iter().for_each(|it| counted.add(&self.name, &it.table, it.rows));
-        if beyond(&counted, ceiling) {
+        if beyond(&self.counted(&transaction, map, target).await?, ceiling) {
             return Err(job::refused(&self.name, "there are more rows than were signed"));
         }
         let mut sent = Counts::default();

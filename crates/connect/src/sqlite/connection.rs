@@ -10,6 +10,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, ToSql};
 
 use super::Options;
 use crate::catalog::{Column, Kind};
+use crate::footprint::count::Weighed;
 use crate::recipe::{self, Recipe};
 use crate::sql::{Param, Sql};
 
@@ -91,6 +92,22 @@ pub(super) fn lines(connection: &Connection, sql: &Sql) -> rusqlite::Result<Vec<
         if let (Some(line), rows) = row? {
             lines.push((usize::try_from(line).unwrap_or(usize::MAX), u64::try_from(rows).unwrap_or(0)));
         }
+    }
+    Ok(lines)
+}
+
+/// `line, rows, bytes` of every line that has rows.
+pub(super) fn weighed(connection: &Connection, sql: &Sql) -> rusqlite::Result<Vec<Weighed>> {
+    let mut statement = connection.prepare(&sql.text)?;
+    let rows = statement.query_map(rusqlite::params_from_iter(&sql.params), |row| {
+        Ok((row.get::<_, Option<i64>>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
+    })?;
+    let mut lines = vec![];
+    for row in rows {
+        let (line, rows, bytes) = row?;
+        let Some(line) = line.and_then(|it| usize::try_from(it).ok()) else { continue };
+        let [rows, bytes] = [rows, bytes].map(|it| u64::try_from(it).unwrap_or(0));
+        lines.push(Weighed { line, rows, bytes });
     }
     Ok(lines)
 }

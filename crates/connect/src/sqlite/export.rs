@@ -20,10 +20,7 @@ impl Inner {
         ceiling: Option<&Counts>,
         out: &Sender<Exported>,
     ) -> Result<Counts, SourceError> {
-        let plan = self.survey(connection, map, target)?;
-        let mut counted = Counts::default();
-        plan.lines.iter().for_each(|it| counted.add(&self.name, &it.table, it.rows));
-        if beyond(&counted, ceiling) {
+        if beyond(&self.counted(connection, map, target)?, ceiling) {
             return Err(job::refused(&self.name, "there are more rows than were signed"));
         }
         let catalog = self.catalog(connection)?;

@@ -8,7 +8,9 @@ mod given;
 mod parts;
 mod permit;
 mod rules;
+mod sample;
 mod treatments;
+mod weight;
 
 /// Each rule as a test per engine.
 macro_rules! on_each_engine {
@@ -45,6 +47,8 @@ on_each_engine! {
     identities_lead_to_root_rows
     every_root_row_is_listed_by_the_key_that_a_look_gives_it
     the_plan_counts_each_row_once
+    the_plan_weighs_the_rows_that_it_counts
+    a_plan_shows_a_few_rows_and_no_value
     an_erasure_takes_the_subjects_rows_and_nobody_elses
     rows_of_two_owners_go_with_the_last
     two_owners_erased_at_once_do_not_leave_the_row_to_each_other

@@ -8,6 +8,8 @@ use countersign_service::ports::source::{AttributeValue, Severity, SourceError, 
 use super::given::{Given, MAP, map, root, subject};
 pub use super::parts::*;
 use super::permit::{key, permit};
+pub use super::sample::*;
+pub use super::weight::*;
 
 const ANA: i64 = 1;
 const BEN: i64 = 2;

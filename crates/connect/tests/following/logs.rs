@@ -197,7 +197,9 @@ async fn a_file_that_is_still_written_is_not_touched_and_told() {
     let plan = given.source.survey(&given.map, &given.ana()).await.unwrap();
     let written: Vec<_> =
         plan.lines.iter().filter(|it| it.basis.as_deref() == Some("being_written")).collect();
-    assert_eq!(written[0].rows, 3);
+    assert_eq!((written[0].rows, written[0].bytes), (3, Some(3 * line.len() as u64)));
+    let reached: Vec<_> = plan.lines.iter().filter(|it| it.basis.is_none() && it.rows > 0).collect();
+    assert_eq!(reached.iter().map(|it| it.bytes).collect::<Vec<_>>(), [Some(line.len() as u64)]);
     assert!(written[0].until.as_deref().unwrap().contains("erase again"));
     assert_eq!(touched(given.erase(1, None).await), 1);
     assert_eq!(text(&folder.path().join("web/access.log.3")), "");

@@ -48,6 +48,16 @@ fn digest_stays_when_only_the_number_of_rows_changes() {
 }
 
 #[test]
+fn digest_stays_when_rows_only_grow_longer() {
+    let mut longer = line("customer", 1);
+    longer.bytes = Some(1 << 20);
+    assert_eq!(
+        digest_of(&plan_of(vec![line("customer", 1)]), "erase"),
+        digest_of(&plan_of(vec![longer]), "erase")
+    );
+}
+
+#[test]
 fn digest_changes_with_a_table_a_treatment_or_the_action() {
     let before = digest_of(&plan_of(vec![line("customer", 1)]), "erase");
     let mut kept = line("customer", 1);

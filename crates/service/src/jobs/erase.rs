@@ -217,12 +217,13 @@ impl Service {
         let roots = self.found_of(id).await?.map(|found| found.root_keys()).unwrap_or_default();
         let note = self.note_kept(id, terms, &roots);
         let told = match dossier.submitted().target {
-            Target::Subject { .. } => tell::wishes(settings, latest, id, ended),
-            Target::Dataset { .. } => Vec::new(),
+            Target::Subject { .. } => tell::wishes(settings, latest, id, ended)?,
+            Target::Dataset { .. } => (Vec::new(), Vec::new()),
         };
         let beside = move |loaded: &Loaded| {
             let (mut change, noted) = (unpack::all_loaded(loaded)?, note(loaded.now)?);
-            change.jobs.extend(told.iter().cloned());
+            change.jobs.extend(told.0.iter().cloned());
+            change.records.extend(told.1.iter().cloned());
             change.records.extend(noted.records);
             change.jobs.extend(noted.jobs);
             Ok(change)

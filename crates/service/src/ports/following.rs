@@ -91,6 +91,9 @@ pub fn unfit(map: &DataMap) -> Vec<String> {
     if map.chunk_rows.is_some() {
         wrong.push("it does nothing in transactions: take `chunk_rows` out".to_owned());
     }
+    if map.asks_for_samples() {
+        wrong.push("samples are taken of tables of a database alone: take `samples` out".to_owned());
+    }
     if map.roots.len() > 1 {
         wrong.push(
             "it has several roots: whoever is meant is told by identities, so write one [[root]]".to_owned(),
@@ -159,6 +162,14 @@ mod tests {
         assert_eq!(called(&map, &[identity("phone", "+4930")]), None);
         assert_eq!(called(&map, &[identity("email", " ")]), None);
         assert_eq!(called(&map, &[identity("email", "a@x\nb@x")]), None);
+    }
+
+    #[test]
+    fn no_row_is_shown_of_what_has_no_rows() {
+        assert!(unfit(&DataMap::parse(MAP).unwrap()).is_empty());
+        let asking = MAP.replacen("name = \"app.log*\"", "name = \"app.log*\"\nsamples = 1", 1);
+        let wrong = unfit(&DataMap::parse(&asking).unwrap());
+        assert!(wrong[0].contains("take `samples` out"), "{wrong:?}");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::fmt;
 
 use async_trait::async_trait;
 use countersign_core::permit::Permit;
-use countersign_core::plan::{Counts, SourcePlan};
+use countersign_core::plan::{Counts, Sample, SourcePlan};
 use countersign_core::receipt::{Receipt, ReceiptKey};
 use countersign_core::time::Timestamp;
 
@@ -275,6 +275,13 @@ pub trait Source: Send + Sync {
         let _ = (map, out);
         let reason = "this kind of source cannot list its root rows".to_owned();
         Err(SourceError::Refused { source_name: self.name().to_owned(), reason })
+    }
+
+    /// A few of the target's rows, of each table of which the map asks for some and at most so many: what an export would
+    /// show of them, masked before it leaves the source's own code.
+    async fn samples(&self, map: &DataMap, target: &Target) -> Result<Vec<Sample>, SourceError> {
+        let _ = (map, target);
+        Ok(Vec::new())
     }
 
     /// Counts what would be done, in one read transaction.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use countersign_core::id::Commitment;
+use countersign_core::plan::Sample;
 use countersign_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -67,6 +68,9 @@ pub(crate) struct Found {
     pub(crate) roots: Vec<(String, String, String)>,
     /// Attributes that policy reads.
     pub(crate) attributes: BTreeMap<String, Attribute>,
+    /// A few rows, masked, where the data map asks for them: a copy, which lives here alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) samples: Vec<Sample>,
 }
 
 /// An attribute's value.

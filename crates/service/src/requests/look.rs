@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use countersign_core::plan::Plan;
+use countersign_core::plan::{Plan, Sample};
 use countersign_core::request::Dossier;
 use countersign_core::subject::Target;
 
@@ -41,6 +41,8 @@ pub(crate) struct Look {
     pub(crate) identities: Vec<Identity>,
     pub(crate) attributes: BTreeMap<String, Attribute>,
     pub(crate) plan: Plan,
+    /// Personal.
+    pub(crate) samples: Vec<Sample>,
 }
 
 /// The term for a root key.
@@ -100,6 +102,7 @@ impl Service {
                     identities: Vec::new(),
                     attributes: BTreeMap::new(),
                     plan,
+                    samples: Vec::new(),
                 }))
             }
             Target::Subject { .. } => self.look_for(settings, dossier, named).await,
@@ -130,7 +133,7 @@ impl Service {
             })
             .collect();
         attributes.extend(self.drift(settings).await?);
-        let mut plan = Plan::default();
+        let (mut plan, mut samples) = (Plan::default(), Vec::new());
         let acts = settings.actions.get(&dossier.submitted().action).map(|action| action.effect);
         for name in roots.iter().map(|root| &root.source).collect::<BTreeSet<_>>() {
             let (source, map) = self.source_for(settings, name, dossier)?;
@@ -138,6 +141,11 @@ impl Service {
             if acts != Some(Effect::Declared) {
                 let seen = at_source("survey", name, source.survey(map, &rows)).await;
                 plan.sources.push(seen.map_err(refused)?);
+                // What goes because its time is over was shown, or not, when it was kept.
+                if map.asks_for_samples() && keep_until::term(dossier).is_none() {
+                    let some = at_source("sample", name, source.samples(map, &rows)).await;
+                    samples.extend(some.map_err(refused)?);
+                }
             }
         }
         Ok(Looked::Found(Look {
@@ -145,6 +153,7 @@ impl Service {
             identities: identities.into_iter().collect(),
             attributes,
             plan,
+            samples,
         }))
     }
 

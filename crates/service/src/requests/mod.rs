@@ -7,6 +7,7 @@ pub(crate) mod first_look;
 pub(crate) mod follow;
 pub(crate) mod glass;
 pub(crate) mod judge;
+pub mod last_time;
 pub(crate) mod look;
 pub mod picture;
 pub mod retry;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use countersign_core::id::{Digest, PersonId, RequestId};
-use countersign_core::plan::Plan;
+use countersign_core::plan::{Plan, Sample};
 use countersign_core::request::{Ending, Glass, State};
 use countersign_core::subject::{Proof, Requester, Target};
 use countersign_core::time::Timestamp;
@@ -16,10 +16,11 @@ use crate::ports::store::{Needs, Query, Row, Status};
 use crate::record::{self, History};
 use crate::refusal::Refusal;
 use crate::requests::facts::World;
+use crate::requests::last_time::LastTime;
 use crate::requests::survey::{self, Latest};
 use crate::requests::{ask, field, glass, judge};
 use crate::seal;
-use crate::settings::datamap::Recipient;
+use crate::settings::datamap::{DataMap, Recipient};
 use crate::settings::{Effect, Settings};
 
 /// A vote, and whether it counts now.
@@ -117,6 +118,10 @@ pub struct Picture {
     pub glass_reason: Option<String>,
     /// What happened, in order.
     pub events: Vec<(Timestamp, String)>,
+    /// How long the same took the last time; for whoever may read that request too.
+    pub last_times: Vec<LastTime>,
+    /// A few rows, masked, where the data map asks for them. Personal; only to be read.
+    pub samples: Vec<Sample>,
 }
 
 /// What to list.
@@ -189,6 +194,8 @@ impl Picture {
             glass: dossier.glass().cloned(),
             glass_reason: None,
             events: Vec::new(),
+            last_times: Vec::new(),
+            samples: Vec::new(),
             row,
         }
     }
@@ -203,6 +210,11 @@ fn tells(settings: &Settings, state: &State, latest: &Latest) -> Vec<(String, Re
     }
     let all = tell::recipients(settings, latest).into_iter();
     all.map(|(source, recipient)| (source.to_owned(), recipient.clone())).collect()
+}
+
+/// Whether a source was looked at by this very map.
+fn is_by(plan: &Plan, source: &str, map: &DataMap) -> bool {
+    plan.sources.iter().any(|it| it.source == source && it.map_version == map.version())
 }
 
 /// How far each step is; none before the first run.
@@ -243,6 +255,26 @@ impl Service {
         // Why somebody else broke the glass is for those who review it.
         if matches!(caller, Caller::Subject(_)) {
             picture.glass_reason = None;
+        }
+        let settings = self.settings().await?;
+        if let Some(plan) = &picture.plan {
+            let found = self.found_of(id).await?.filter(|found| Some(found.at) == picture.surveyed_at);
+            let mut samples = found.map(|found| found.samples).unwrap_or_default();
+            // A map that was entered since may not ask for them any more, or never disclose what they show.
+            samples.retain(|sample| {
+                let map = settings.maps.get(&sample.source);
+                map.is_some_and(|map| is_by(plan, &sample.source, map))
+            });
+            picture.samples = samples;
+        }
+        // Of somebody else's request: for whoever may read all.
+        if let (Some(plan), true, Caller::Token(holder)) =
+            (&picture.plan, picture.row.status.is_open(), caller)
+            && holder.may(Act::ReadAny)
+            && let Some(action) = settings.actions.get(&picture.row.action)
+        {
+            let sources: Vec<&str> = plan.sources.iter().map(|it| &*it.source).collect();
+            picture.last_times = self.last_times(&picture.row.action, action.effect, &sources).await?;
         }
         Ok(picture)
     }

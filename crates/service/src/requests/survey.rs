@@ -122,6 +122,7 @@ impl Service {
                 .map(|root| (root.source.clone(), root.table.clone(), root.key.clone()))
                 .collect(),
             attributes: look.attributes,
+            samples: look.samples,
         };
         let sealed = key.seal(field::FOUND, &record::bytes(&found)?, &*self.chance);
         let mut root_terms: Vec<Vec<u8>> =

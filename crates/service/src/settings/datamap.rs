@@ -11,6 +11,7 @@
 //! identities = { email = "email", account = "account" }
 //! attributes = { vip = { column = "vip", type = "bool" }, drifted = { type = "drift" } }
 //! never_disclose = ["password_hash"]
+//! samples = 2                                 # left out: a plan shows no row; see below
 //! treatment = "delete"                        # or "clear", with `empty` and `replace`
 //!
 //! [[table]]
@@ -61,6 +62,11 @@
 //! (`docs/howto/write-a-data-map.md`). It goes with a `basis`. Every root is `clear` then, for a row is found by its root;
 //! `keep_for` at the root itself, no shorter than any other, lets that go last.
 //!
+//! # Samples
+//!
+//! `samples`, at a root or a table, lets a plan show so many of its rows, masked: first letters and shapes of what an export
+//! would show. It is one more copy, sealed with the request's own data, and dies with that.
+//!
 //! # In parts
 //!
 //! `chunk_rows` lets an erasure delete rows of tables that lead to nothing in transactions of at most so many, each with
@@ -92,6 +98,7 @@ mod known;
 mod notify;
 mod read;
 mod replacement;
+mod sample;
 #[cfg(test)]
 mod tests;
 
@@ -149,6 +156,9 @@ pub struct Root {
     pub rule: Rule,
     /// Columns that never go into an export.
     pub never_disclose: Vec<String>,
+    /// How many rows a plan shows, masked; `None`: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub samples: Option<u32>,
     /// Rows of other subjects that point here or to the subject's rows: `Detach` only.
     pub ways: Vec<Way>,
 }
@@ -203,6 +213,9 @@ pub struct Table {
     pub name: String,
     /// Columns that never go into an export.
     pub never_disclose: Vec<String>,
+    /// How many rows a plan shows, masked; `None`: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub samples: Option<u32>,
     /// How its rows are reached; at least one.
     pub ways: Vec<Way>,
 }
@@ -343,23 +356,6 @@ impl DataMap {
         let kinds: std::collections::BTreeSet<&str> =
             self.roots.iter().flat_map(|root| root.identities.keys()).map(String::as_str).collect();
         kinds.into_iter().collect()
-    }
-
-    /// What there is in a source whose `tables` these are, each with its columns, and does not stand in `[known]`:
-    /// `table` or `table.column`, in their order. Nothing where the map has no `[known]`.
-    pub fn drift(&self, tables: &BTreeMap<String, Vec<String>>) -> Vec<String> {
-        let Some(known) = &self.known else { return vec![] };
-        let mut new = vec![];
-        for (table, columns) in tables {
-            match known.get(table) {
-                None => new.push(table.clone()),
-                Some(seen) => {
-                    let unseen = columns.iter().filter(|it| !seen.contains(it));
-                    new.extend(unseen.map(|it| format!("{table}.{it}")));
-                }
-            }
-        }
-        new
     }
 
     /// What policy may know of subjects: names and types.

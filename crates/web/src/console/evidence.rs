@@ -3,7 +3,7 @@
 use axum::response::{IntoResponse, Response};
 use countersign_core::id::{PersonId, RequestId};
 use countersign_core::time::Timestamp;
-use countersign_service::Evidence;
+use countersign_service::{Evidence, Notice};
 use http::HeaderValue;
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use maud::{Markup, html};
@@ -12,7 +12,8 @@ use serde_json::json;
 
 use super::desk::{Desk, Of};
 use super::layout::Tab;
-use super::{assets, respond, show};
+use super::{assets, respond, show, words};
+use crate::view::notice::{self, NoticeView};
 
 /// The page.
 pub(super) async fn show(Of(desk, id): Of) -> Response {
@@ -38,9 +39,30 @@ pub(super) async fn show(Of(desk, id): Of) -> Response {
                 }
             }
         }
+        (told(&desk, &evidence.notices))
         script src=(assets::address("verify.js", assets::VERIFY)) defer {}
     };
     respond::page(&desk, Tab::Ledger, &title, &content)
+}
+
+/// Who outside was told of it, or is to be.
+fn told(desk: &Desk, notices: &[Notice]) -> Markup {
+    html! {
+        @if !notices.is_empty() {
+            h2 { "Told outside" }
+            ul.tells {
+                @for notice in notices {
+                    li {
+                        strong { (notice.recipient) } ", for " (notice.source) ": "
+                        (words::of("notice", notice::state(notice)))
+                        @if let Some((at, _)) = notice.ended { ", " (show::moment(desk, at)) }
+                        @else if let Some(at) = notice.wished_at { ", since " (show::moment(desk, at)) }
+                    }
+                }
+            }
+            p.quiet { "That somebody was told is an entry of the ledger of its own." }
+        }
+    }
 }
 
 /// The button that recomputes, and where it tells what it found.
@@ -62,16 +84,19 @@ pub(super) fn checker(_desk: &Desk, vkey: &str, what: &str, address: &str) -> Ma
 
 /// The evidence as a file.
 pub(super) async fn download(Of(desk, id): Of) -> Response {
-    let Evidence { entries, checkpoint, vkey } = match desk.app.service.evidence(&desk.caller, id).await {
-        Ok(evidence) => evidence,
-        Err(refusal) => return respond::refused(&desk, &refusal),
-    };
+    let Evidence { entries, checkpoint, vkey, notices } =
+        match desk.app.service.evidence(&desk.caller, id).await {
+            Ok(evidence) => evidence,
+            Err(refusal) => return respond::refused(&desk, &refusal),
+        };
     let entries: Vec<_> = entries
         .iter()
         .map(|proof| json!({ "index": proof.index, "entry": String::from_utf8_lossy(&proof.entry), "proof": proof.proof }))
         .collect();
-    let body =
-        json!({ "request": id.to_string(), "entries": entries, "checkpoint": checkpoint, "vkey": vkey });
+    let notices: Vec<NoticeView> = notices.into_iter().map(Into::into).collect();
+    let body = json!({
+        "request": id.to_string(), "entries": entries, "checkpoint": checkpoint, "vkey": vkey, "notices": notices,
+    });
     let mut response = ([(CONTENT_TYPE, "application/json")], body.to_string()).into_response();
     let name = format!("attachment; filename=\"evidence-{id}.json\"");
     if let Ok(name) = HeaderValue::from_str(&name) {

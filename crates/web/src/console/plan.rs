@@ -1,8 +1,9 @@
-//! What exactly would happen: rows by table, and what stays and why.
+//! What exactly would happen: rows and bytes by table, what stays and why, how long it took before, and a few rows, masked,
+//! where the data map asks for them.
 
 use std::collections::BTreeSet;
 
-use countersign_core::plan::{PlanLine, SourcePlan, Treatment};
+use countersign_core::plan::{PlanLine, Sample, SourcePlan, Treatment};
 use maud::{Markup, html};
 
 use super::desk::Desk;
@@ -40,7 +41,12 @@ pub(super) fn section(desk: &Desk, seen: &Seen) -> Markup {
                 "."
             }
         }
-        @for source in &plan.sources { (table(seen, source)) }
+        @for source in &plan.sources {
+            (table(seen, source))
+            (last_time(desk, seen, Some(&source.source)))
+            (samples(seen, &source.source))
+        }
+        (last_time(desk, seen, None))
         @if !picture.tells.is_empty() {
             p { "Told outside, once it is done:" }
             ul.tells {
@@ -64,6 +70,7 @@ fn table(seen: &Seen, source: &SourcePlan) -> Markup {
     let none: BTreeSet<&str> = source.lines.iter().map(|line| &*line.table).collect();
     let none: Vec<&str> = none.difference(&there).copied().collect();
     html! {
+        @let weighed = some.iter().any(|line| line.bytes.is_some());
         @if !some.is_empty() {
             table.plan {
                 caption { "In " (source.source) }
@@ -71,6 +78,7 @@ fn table(seen: &Seen, source: &SourcePlan) -> Markup {
                     tr {
                         th scope="col" { "Table" }
                         th.count scope="col" { "Rows" }
+                        @if weighed { th.count scope="col" { "Size" } }
                         @if !seen.only_reads() { th scope="col" { "What happens" } }
                     }
                 }
@@ -79,6 +87,7 @@ fn table(seen: &Seen, source: &SourcePlan) -> Markup {
                         tr {
                             th scope="row" { (line.table) span.way { (line.way) } }
                             td.count { (show::number(line.rows)) }
+                            @if weighed { td.count { @if let Some(bytes) = line.bytes { (show::size(bytes)) } } }
                             @if !seen.only_reads() {
                                 td {
                                     span.treat.(line.treatment.name()) { (words::of("treatment", line.treatment.name())) }
@@ -92,6 +101,45 @@ fn table(seen: &Seen, source: &SourcePlan) -> Markup {
         }
         @if !none.is_empty() {
             p.quiet { "Nothing in " (source.source) " in: " (none.join(", ")) "." }
+        }
+    }
+}
+
+/// How long the same took the last time.
+fn last_time(desk: &Desk, seen: &Seen, source: Option<&str>) -> Markup {
+    let last = seen.told.picture.last_times.iter().find(|it| it.source.as_deref() == source);
+    html! {
+        @if let Some(last) = last {
+            p.quiet {
+                "The last time this took " (show::took(last.took_ms)) " for " (show::rows(last.rows)) ", "
+                a href={ (super::ROOT) "/requests/" (last.request) } { (show::ago(desk, last.at)) } "."
+            }
+        }
+    }
+}
+
+/// A few rows of a source, masked.
+fn samples(seen: &Seen, source: &str) -> Markup {
+    let of: Vec<&Sample> = seen.told.picture.samples.iter().filter(|it| it.source == source).collect();
+    html! {
+        @if !of.is_empty() {
+            details.samples {
+                summary { "A few rows of " (source) ", masked" }
+                @for sample in of {
+                    div.wide tabindex="0" role="region" aria-label={ "Rows of " (sample.table) } {
+                        table {
+                            caption { (sample.table) }
+                            thead { tr { @for column in &sample.columns { th scope="col" { (column) } } } }
+                            tbody {
+                                @for row in &sample.rows {
+                                    tr { @for value in row { td { (value.as_str()) } } }
+                                }
+                            }
+                        }
+                    }
+                }
+                p.quiet { "They are sealed with what this request holds, and destroyed with it." }
+            }
         }
     }
 }

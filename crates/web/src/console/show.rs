@@ -45,6 +45,15 @@ pub(super) fn span(ms: i64) -> String {
     }
 }
 
+/// How long something took, also where that is less than a second or two.
+pub(super) fn took(ms: i64) -> String {
+    match ms.max(0) {
+        ms if ms < SECOND_MS => format!("{ms} ms"),
+        ms if ms < 10 * SECOND_MS => format!("{}.{} seconds", ms / SECOND_MS, ms % SECOND_MS / 100),
+        ms => span(ms),
+    }
+}
+
 /// When it is due, as far as it still matters.
 pub(super) fn due(desk: &Desk, row: &Row) -> Markup {
     let Some(due) = row.due_at else { return html! { span.quiet { "no date" } } };
@@ -97,6 +106,17 @@ pub(super) fn rows(count: u64) -> String {
     if count == 1 { "1 row".to_owned() } else { format!("{} rows", number(count)) }
 }
 
+/// How much it is, in the unit that says it in at most three digits; never less than it is.
+pub(super) fn size(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["bytes", "kB", "MB", "GB", "TB"];
+    let (mut count, mut unit) = (bytes, 0);
+    while count > 999 && unit + 1 < UNITS.len() {
+        count = count.div_ceil(1_000);
+        unit += 1;
+    }
+    format!("{count} {}", UNITS[unit])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,6 +136,28 @@ mod tests {
             (-5, "0 seconds"),
         ] {
             assert_eq!(span(ms), said, "{ms}");
+        }
+    }
+
+    #[test]
+    fn what_took_less_than_seconds_is_told_too() {
+        for (ms, said) in [(0, "0 ms"), (999, "999 ms"), (1_250, "1.2 seconds"), (61_000, "61 seconds")] {
+            assert_eq!(took(ms), said, "{ms}");
+        }
+    }
+
+    #[test]
+    fn sizes_are_said_in_three_digits_and_never_too_small() {
+        for (bytes, said) in [
+            (0, "0 bytes"),
+            (999, "999 bytes"),
+            (1_000, "1 kB"),
+            (1_001, "2 kB"),
+            (999_001, "1 MB"),
+            (3_000_000_000, "3 GB"),
+            (u64::MAX, "18446745 TB"),
+        ] {
+            assert_eq!(size(bytes), said, "{bytes}");
         }
     }
 

@@ -241,7 +241,7 @@ impl From<Picture> for Request {
             reason: picture.reason,
             parameters: picture.parameters,
             digest: picture.digest.map(|digest| digest.to_string()),
-            plan: picture.plan.map(Into::into),
+            plan: picture.plan.map(|plan| PlanView::of(plan, &picture.last_times, &picture.samples)),
             surveyed_at: picture.surveyed_at.map(Into::into),
             unresolved: picture.unresolved,
             verdict: picture.verdict.map(Into::into),

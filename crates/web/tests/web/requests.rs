@@ -34,6 +34,25 @@ async fn request_says_what_is_missing_until_somebody_signs() {
 }
 
 #[tokio::test]
+async fn plan_shows_bytes_and_a_few_rows_without_their_values() {
+    let house = house().await;
+    let path = format!("/v1/requests/{}", house.erasure().await["id"].as_str().unwrap());
+    let seen = house.call("reviewer", "GET", &path, Value::Null).await.json();
+    let source = &seen["plan"]["sources"][0];
+    assert_eq!((&source["tables"][0]["bytes"], source["tables"][1].get("bytes")), (&json!(2048), None));
+    assert_eq!(source["samples"][0]["rows"], json!([["A*** S***", ""]]));
+    assert_eq!(source["samples"][0]["columns"][0], "name");
+    assert_eq!((source.get("last_time"), seen["plan"].get("last_time")), (None, None), "it was never done");
+    // What an act answers with may be kept for whoever repeats it: rows are not in it.
+    let comment = house.call("reviewer", "POST", &format!("{path}/comments"), json!({"text": "seen"})).await;
+    assert_eq!(comment.json()["plan"]["sources"][0].get("samples"), None);
+
+    let evidence = house.call("auditor", "GET", &format!("{path}/evidence"), Value::Null).await.json();
+    assert_eq!(evidence["notices"], json!([]), "nobody outside is to be told");
+    assert!(!evidence.to_string().contains("***"));
+}
+
+#[tokio::test]
 async fn denial_needs_no_digest_and_says_who_denied() {
     let house = house().await;
     let path = format!("/v1/requests/{}", house.erasure().await["id"].as_str().unwrap());

@@ -3,7 +3,29 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use super::DataMap;
+use crate::settings::section::{Section, brief};
+
 const HEADER: &str = "[known]";
+
+impl DataMap {
+    /// What there is in a source whose `tables` these are, each with its columns, and does not stand in `[known]`:
+    /// `table` or `table.column`, in their order. Nothing where the map has no `[known]`.
+    pub fn drift(&self, tables: &BTreeMap<String, Vec<String>>) -> Vec<String> {
+        let Some(known) = &self.known else { return vec![] };
+        let mut new = vec![];
+        for (table, columns) in tables {
+            match known.get(table) {
+                None => new.push(table.clone()),
+                Some(seen) => {
+                    let unseen = columns.iter().filter(|it| !seen.contains(it));
+                    new.extend(unseen.map(|it| format!("{table}.{it}")));
+                }
+            }
+        }
+        new
+    }
+}
 
 /// The section as it is written.
 pub fn known_text(tables: &BTreeMap<String, Vec<String>>) -> String {
@@ -53,4 +75,20 @@ fn quoted(text: &str) -> String {
     }
     quoted.push('"');
     quoted
+}
+
+/// The tables and columns that somebody looked at.
+pub(super) fn known(top: &Section<'_>) -> Option<BTreeMap<String, Vec<String>>> {
+    let section = top.section("known")?;
+    let mut tables = BTreeMap::new();
+    for (table, value) in section.entries() {
+        let Some(array) = value.get_ref().as_array() else {
+            let message = format!("`{}` is no list of columns", brief(table.value));
+            section.page().wrong(value.span(), message, "write a list, as in [\"id\", \"email\"]");
+            continue;
+        };
+        let columns = array.iter().filter_map(|it| section.as_text(table.value, it));
+        tables.insert(table.value.to_owned(), columns.map(|it| it.value.to_owned()).collect());
+    }
+    Some(tables)
 }

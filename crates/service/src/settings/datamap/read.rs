@@ -5,7 +5,9 @@ mod way;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
+use super::known::known;
 use super::notify::recipients;
+use super::sample::samples;
 use super::{
     AgeFormat, Attribute, AttributeKind, Compare, DataMap, Dataset, IdentityColumn, Link, Root, Table, Way,
 };
@@ -116,22 +118,6 @@ fn read_all<'a>(page: &'a Page<'a>, document: &'a toml::Spanned<toml::de::DeTabl
     page.is_clean().then_some(map)
 }
 
-/// The tables and columns that somebody looked at.
-fn known(top: &Section<'_>) -> Option<BTreeMap<String, Vec<String>>> {
-    let section = top.section("known")?;
-    let mut tables = BTreeMap::new();
-    for (table, value) in section.entries() {
-        let Some(array) = value.get_ref().as_array() else {
-            let message = format!("`{}` is no list of columns", brief(table.value));
-            section.page().wrong(value.span(), message, "write a list, as in [\"id\", \"email\"]");
-            continue;
-        };
-        let columns = array.iter().filter_map(|it| section.as_text(table.value, it));
-        tables.insert(table.value.to_owned(), columns.map(|it| it.value.to_owned()).collect());
-    }
-    Some(tables)
-}
-
 /// A name in a soft link's template may be a kind of identity; it becomes the column that holds it.
 fn resolve(mut way: Way, roots: &[Root]) -> Way {
     if let Link::Value { root, equals, .. } = &mut way.link
@@ -171,6 +157,7 @@ fn root(section: Section<'_>, shapes: &mut Vec<ReadTable>) -> Option<Root> {
     let (attributes, drift) = attributes(&section);
     let rule = way::rule(&section, &[("delete", Treatment::Delete), ("clear", Treatment::Clear)]);
     let never_disclose = columns(&section, "never_disclose");
+    let samples = samples(&section);
     let name = table.as_ref().map(|it| it.value.to_owned());
     let ways = section.list("way").into_iter().filter_map(|it| {
         let span = it.span();
@@ -193,6 +180,7 @@ fn root(section: Section<'_>, shapes: &mut Vec<ReadTable>) -> Option<Root> {
         drift,
         rule,
         never_disclose,
+        samples,
         ways: vec![],
     })
 }
@@ -276,6 +264,7 @@ fn attributes(section: &Section<'_>) -> (BTreeMap<String, Attribute>, Option<Str
 fn table(section: Section<'_>, only_root: Option<&str>, shapes: &mut Vec<ReadTable>) -> Option<Table> {
     let name = section.needed("name", "\"orders\"");
     let never_disclose = columns(&section, "never_disclose");
+    let samples = samples(&section);
     let mut ways = vec![];
     let listed = section.list("way");
     if listed.is_empty() && name.is_some() {
@@ -286,7 +275,7 @@ fn table(section: Section<'_>, only_root: Option<&str>, shapes: &mut Vec<ReadTab
     section.finish();
     let name = name?;
     shapes.push(ReadTable { name: name.value.to_owned(), name_span: name.span, is_root: false, ways });
-    Some(Table { name: name.value.to_owned(), never_disclose, ways: vec![] })
+    Some(Table { name: name.value.to_owned(), never_disclose, samples, ways: vec![] })
 }
 
 fn dataset(section: Section<'_>) -> Option<Dataset> {

@@ -54,6 +54,27 @@ fn changed(right: &str, wrong: &str) -> MapMistake {
 }
 
 #[test]
+fn rows_are_shown_only_where_the_map_asks_for_it() {
+    let map = DataMap::parse(MAP).unwrap();
+    assert!(!map.asks_for_samples());
+    let asks = |text: &str| MAP.replacen("name = \"orders\"", &format!("name = \"orders\"\n{text}"), 1);
+    let asking = DataMap::parse(&asks("samples = 3")).unwrap();
+    assert!(asking.asks_for_samples());
+    assert_eq!(
+        [asking.samples("orders"), asking.samples("customer"), asking.samples("log")],
+        [Some(3), None, None]
+    );
+    assert_ne!(asking.version(), map.version());
+    let root = DataMap::parse(&MAP.replacen("key = [\"id\"]", "key = [\"id\"]\nsamples = 1", 1)).unwrap();
+    assert_eq!(root.samples("customer"), Some(1));
+    for wrong in ["samples = 0", "samples = 6"] {
+        let found = mistakes(&asks(wrong));
+        assert!(found[0].message.contains("`samples` is out of range"), "{found:?}");
+        assert!(found[0].message.contains("from 1 to 5"), "{found:?}");
+    }
+}
+
+#[test]
 fn a_whole_map_is_read() {
     let map = DataMap::parse(MAP).unwrap();
     assert_eq!(map.source, "shop");

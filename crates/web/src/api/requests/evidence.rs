@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use crate::app::App;
 use crate::extract::At;
 use crate::problem::Problem;
+use crate::view::notice::NoticeView;
 
 /// Everything that the ledger holds of a request, each entry with its proof.
 #[derive(Serialize, ToSchema)]
@@ -22,6 +23,8 @@ pub(crate) struct EvidenceView {
     checkpoint: String,
     /// The verifier key of the ledger. Compare it with one that you have from elsewhere.
     vkey: String,
+    /// Who outside is to be told of it or was (GDPR, Art. 19). That somebody was told is an entry of the ledger of its own.
+    notices: Vec<NoticeView>,
 }
 
 /// An entry and its proof.
@@ -56,5 +59,6 @@ pub(in crate::api) async fn evidence(
         entries: entries.collect::<Result<_, Problem>>()?,
         checkpoint: evidence.checkpoint,
         vkey: evidence.vkey,
+        notices: evidence.notices.into_iter().map(Into::into).collect(),
     }))
 }

@@ -37,7 +37,7 @@ pub(crate) const NOW_MS: i64 = 1_770_022_800_000;
 
 pub(crate) const SETTINGS: &str = "environment = \"test\"\ntime_zone = \"UTC\"\ngroups = [\"privacy\"]\n";
 pub(crate) const MAP: &str = "source = \"shop\"\n[[root]]\ntable = \"customer\"\nkey = [\"id\"]\n\
-    identities = { email = \"email\", account = \"account\" }\ntreatment = \"delete\"\n\
+    identities = { email = \"email\", account = \"account\" }\ntreatment = \"delete\"\nsamples = 1\n\
     [[dataset]]\nname = \"app_log\"\ntable = \"app_log\"\nage = \"at\"\nformat = \"iso\"\n";
 pub(crate) const POLICY: &str = "@id(\"erase.approved\")\npermit (principal, action == Action::\"erase\", resource is Subject)\n\
     when { context.approvals.privacy >= 2 };\n";

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use countersign_core::permit::Permit;
-use countersign_core::plan::{Counts, PlanLine, SourcePlan, Treatment};
+use countersign_core::plan::{Counts, Masked, PlanLine, Sample, SourcePlan, Treatment};
 use countersign_core::receipt::{Receipt, ReceiptKey};
 use countersign_service::ports::source::{
     Exported, Finding, Identity, Match, RootKey, Source, SourceError, Stepped, Target,
@@ -68,7 +68,7 @@ impl Source for Shop {
                     basis: None,
                     until: None,
                     rows: 1,
-                    bytes: None,
+                    bytes: Some(2_048),
                 },
                 PlanLine {
                     table: format!("table{MARK}"),
@@ -81,6 +81,15 @@ impl Source for Shop {
                 },
             ],
         })
+    }
+
+    async fn samples(&self, _: &DataMap, _: &Target) -> Result<Vec<Sample>, SourceError> {
+        Ok(vec![Sample {
+            source: "shop".to_owned(),
+            table: format!("table{MARK}"),
+            columns: vec!["name".to_owned(), format!("column{MARK}")],
+            rows: vec![vec![Masked::text("Ana Sunny"), Masked::nothing()]],
+        }])
     }
 
     async fn export(
