@@ -82,30 +82,28 @@ pub(super) fn review(desk: &Desk, seen: &Seen) -> Markup {
     }
     // Another account of theirs the service knows, and refuses.
     if seen.asks(desk) || glass.by == desk.who.person {
-        return html! { section.decide { p { (words::say("glass.own")) } } };
+        return html! { p { (words::say("glass.own")) } };
     }
     let id = seen.told.picture.row.id;
     html! {
-        section.decide {
-            h2 { "Your review" }
-            form method="post" action={ (super::ROOT) "/requests/" (id) "/review" } data-once {
-                (desk.fields())
-                @if let [seat] = seats.as_slice() {
-                    input type="hidden" name="seat" value=(seat);
-                } @else {
-                    fieldset.seats {
-                        legend { "For which seat" }
-                        @for seat in &seats { label { input type="radio" name="seat" value=(seat) required; " " (seat) } }
-                    }
+        h2 { "Your review" }
+        form method="post" action={ (super::ROOT) "/requests/" (id) "/review" } data-once {
+            (desk.fields())
+            @if let [seat] = seats.as_slice() {
+                input type="hidden" name="seat" value=(seat);
+            } @else {
+                fieldset.seats {
+                    legend { "For which seat" }
+                    @for seat in &seats { label { input type="radio" name="seat" value=(seat) required; " " (seat) } }
                 }
-                div.field {
-                    label for="review" { "What you found" }
-                    textarea id="review" name="text" rows="2" maxlength="2000" required {}
-                }
-                div.buttons {
-                    button type="submit" name="justified" value="yes" { "It was justified" }
-                    button.danger type="submit" name="justified" value="no" { "It was not" }
-                }
+            }
+            div.field {
+                label for="review" { "What you found" }
+                textarea id="review" name="text" rows="2" maxlength="2000" required {}
+            }
+            div.buttons {
+                button type="submit" name="justified" value="yes" { "It was justified" }
+                button.danger type="submit" name="justified" value="no" { "It was not" }
             }
         }
     }

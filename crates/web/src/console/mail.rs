@@ -59,7 +59,7 @@ fn draw(desk: &Desk, chosen: &Chosen) -> Markup {
                     select id="language" name="language" {
                         option value="" selected[language.is_none()] { "As for everybody" }
                         @for one in LANGUAGES {
-                            option value=(one) selected[language.as_deref() == Some(one)] { (words::of("language", one)) }
+                            option value=(one) lang=(one) selected[language.as_deref() == Some(one)] { (words::of("language", one)) }
                         }
                     }
                 }

@@ -104,7 +104,7 @@ fn draw(desk: &Desk, seen: &Seen) -> Markup {
                     @if !picture.parameters.is_empty() { (parameters(seen)) }
                 }
                 aside {
-                    (glass::review(desk, seen))
+                    section.decide id="glass-review" data-live { (glass::review(desk, seen)) }
                     (decide::section(desk, seen))
                     section id="votes" data-live { (votes(desk, seen)) (proofs(desk, seen)) }
                     (decide::operator(desk, seen))
