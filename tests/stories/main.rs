@@ -1,6 +1,7 @@
 //! Stories on the real binary: real processes, real databases, the real API. One binary for all of them.
 #![allow(clippy::unwrap_used)]
 
+mod accounts;
 mod asked;
 mod backup;
 mod collector;
