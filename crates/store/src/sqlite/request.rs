@@ -111,17 +111,19 @@ fn counts(
     Ok(counts)
 }
 
+/// Those who share the root lead, however many wait: in the order of states it would read all of them.
+pub(super) const BESIDE: &str = "select r.id, r.version, r.status, r.action, r.channel, r.submitted_at, r.due_at, \
+     r.expires_at, r.started_at, r.changed_at \
+     from (select distinct other.request as id from request_term mine cross join request_term other \
+            where mine.request = ?1 and mine.name = 'root' \
+              and other.name = 'root' and other.value = mine.value and other.request <> ?1) found \
+     cross join request r on r.id = found.id \
+     where r.status in ('waiting', 'released', 'running', 'stuck') \
+     order by r.submitted_at, r.id";
+
 /// *Other* open requests that share a `root` term with `id`, oldest first.
 pub(super) fn beside(db: &Connection, id: RequestId) -> Result<Vec<Row>, Fault> {
-    let mut find = db.prepare_cached(
-        "select r.id, r.version, r.status, r.action, r.channel, r.submitted_at, r.due_at, r.expires_at, \
-         r.started_at, r.changed_at from request r \
-         where r.id in (select other.request from request_term mine cross join request_term other \
-                         where mine.request = ?1 and mine.name = 'root' \
-                           and other.name = 'root' and other.value = mine.value and other.request <> ?1) \
-           and r.status in ('waiting', 'released', 'running', 'stuck') \
-         order by r.submitted_at, r.id",
-    )?;
+    let mut find = db.prepare_cached(BESIDE)?;
     let mut rows = find.query([id.as_bytes()])?;
     let mut beside = Vec::new();
     while let Some(row) = rows.next()? {

@@ -7,6 +7,7 @@ use countersign_service::ports::store::IndexTerm;
 
 use super::*;
 use crate::sqlite::migrate::migrate;
+use crate::sqlite::request::BESIDE;
 
 fn plan(db: &Connection, question: &Question) -> Vec<String> {
     let mut explain = db.prepare(&format!("explain query plan {}", question.sql)).unwrap();
@@ -58,4 +59,14 @@ fn every_list_is_read_from_an_index_in_its_order() {
         }
     }
     assert!(seen > 200);
+}
+
+#[test]
+fn what_is_beside_a_request_is_found_by_its_root_however_many_wait() {
+    let mut db = Connection::open_in_memory().unwrap();
+    migrate(&mut db, Timestamp::from_millis(0)).unwrap();
+    let question = Question { sql: BESIDE.to_owned(), values: vec![vec![1; 16].into()] };
+    let plan = plan(&db, &question).join("\n");
+    assert!(plan.contains("SEARCH r USING PRIMARY KEY (id=?)"), "{plan}");
+    assert!(!plan.contains("request_by_status"), "{plan}");
 }
