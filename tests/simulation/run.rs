@@ -15,6 +15,9 @@ use crate::rig::{Home, NODES, Rig, ledger_key, names};
 use crate::wheel::{Fate, Stop, Task, turn};
 use crate::wired::whole;
 
+/// Tries of what did not work come after five minutes at the latest.
+const NEXT_TRY_MS: i64 = 300_000;
+
 pub(crate) struct Run {
     pub(crate) rig: Rig,
     pub(crate) model: Model,
@@ -266,14 +269,17 @@ impl Run {
             if wait <= 0 {
                 continue;
             }
-            // Tries of what did not work come after five minutes at the latest.
-            if wait > 300_000.min(spans.cooling / 2) {
+            if wait > NEXT_TRY_MS.min(spans.cooling / 2) {
                 let now = self.rig.time.now();
                 let due = self.model.requests.values().any(|it| {
                     it.status == countersign_service::ports::store::Status::Waiting && it.expires_at() <= now
                 });
                 if !due {
-                    return self.model.at_rest(now);
+                    match self.model.at_rest(now) {
+                        // What did not work is tried again.
+                        Err(_) if wait <= NEXT_TRY_MS => self.rig.time.pass(wait).await,
+                        held => return held,
+                    }
                 }
             } else {
                 self.rig.time.pass(wait).await;

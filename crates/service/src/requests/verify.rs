@@ -213,7 +213,8 @@ impl Service {
     }
 
     async fn check_code(&self, id: RequestId, code: &str) -> Result<Checked, Refusal> {
-        let key = self.data_key(id).await?.ok_or(Refusal::NotFound("request"))?;
+        // Of a request that is long over, to whom a code went is not known any more.
+        let Some(key) = self.data_key(id).await? else { return Ok(Checked::Gone) };
         let identity = self.stated(&key, id, "email").await?;
         let identity = Committed { value: key.commit_identity(&identity), kind: identity.kind };
         let tried = hash(&self.keys, id, code);
