@@ -110,7 +110,7 @@ impl Model {
                 no.extend(self.holds.get(name).filter(|standing| *standing != roots).map(|_| "conflict"));
             }
             Call::Lift { name } => {
-                no.extend((!self.placing.contains_key(name)).then_some("not_found"));
+                no.extend((!self.placed.contains(name)).then_some("not_found"));
             }
             Call::Seat { .. } | Call::Apply { .. } => {}
             Call::Settle { of, way } => {

@@ -123,6 +123,8 @@ pub(crate) struct Model {
     /// Legal holds that stand, and those that were asked for.
     pub(crate) holds: BTreeMap<String, BTreeSet<Root>>,
     pub(crate) placing: BTreeMap<String, BTreeSet<Root>>,
+    /// The names of all that were ever placed.
+    pub(crate) placed: BTreeSet<String>,
     /// The numbers in force, and those that were entered, by the hash of their texts.
     pub(crate) numbers: Numbers,
     pub(crate) entering: BTreeMap<String, Numbers>,
@@ -164,6 +166,7 @@ impl Model {
             keys: BTreeMap::new(),
             holds: BTreeMap::new(),
             placing: BTreeMap::new(),
+            placed: BTreeSet::new(),
             numbers: NUMBERS[0],
             entering: NUMBERS
                 .iter()
@@ -278,6 +281,7 @@ impl Model {
         for request in self.requests.values_mut().filter(|request| !request.roots.is_disjoint(&roots)) {
             request.held_in_run = true;
         }
+        self.placed.insert(name.to_owned());
         rule!(self.holds.insert(name.to_owned(), roots).is_none(), "hold {name} was placed twice");
         Ok(())
     }
