@@ -213,7 +213,6 @@ impl Service {
     }
 
     async fn check_code(&self, id: RequestId, code: &str) -> Result<Checked, Refusal> {
-        // Of a request that is long over, to whom a code went is not known any more.
         let Some(key) = self.data_key(id).await? else { return Ok(Checked::Gone) };
         let identity = self.stated(&key, id, "email").await?;
         let identity = Committed { value: key.commit_identity(&identity), kind: identity.kind };
@@ -394,7 +393,7 @@ fn new_code(chance: &dyn chance::Chance) -> String {
     }
 }
 
-/// A wrong code, which whoever watches a node is told of too.
+/// Whoever watches a node is told too.
 pub(crate) fn told_wrong(request: RequestId, left: u32) -> Refusal {
     tracing::warn!(%request, left, "a code was wrong");
     Refusal::WrongCode { left }
