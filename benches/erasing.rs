@@ -248,7 +248,7 @@ async fn by_us(source: &impl Source, customer: i64, rows: i64) -> Duration {
     let full = signed.lines.iter().filter(|line| line.rows > 0);
     full.for_each(|line| counts.add("large", &line.table, line.rows));
     assert_eq!(counts.rows() as i64, rows);
-    let permit = permit(customer, &counts);
+    let permit = permit("erase", customer, &counts);
 
     let start = Instant::now();
     let stepped = source.erase(&permit, &key(customer), &map, &target).await.unwrap();
@@ -259,7 +259,7 @@ async fn by_us(source: &impl Source, customer: i64, rows: i64) -> Duration {
 }
 
 /// The permit of a run about a customer that was released on votes for `counts`: there is no way to one but a history.
-pub(crate) fn permit(customer: i64, counts: &Counts) -> Permit {
+pub(crate) fn permit(action: &str, customer: i64, counts: &Counts) -> Permit {
     let at = Timestamp::from_millis(0);
     let criteria = || Criteria {
         policy_set: String::new(),
@@ -274,7 +274,7 @@ pub(crate) fn permit(customer: i64, counts: &Counts) -> Permit {
     let history = [
         Event::Submitted(Box::new(Submitted {
             nonce: nothing,
-            action: "erase".to_owned(),
+            action: action.to_owned(),
             channel: "api".to_owned(),
             environment: "production".to_owned(),
             asking: Asking { requester: Requester::Staff { person }, persons: [person].into() },

@@ -156,7 +156,7 @@ fn by_us(runtime: &Runtime, source: &impl Source, customer: i64, folder: &Path) 
         let signed = source.survey(&map, &target).await.unwrap();
         let mut counts = Counts::default();
         signed.lines.iter().for_each(|line| counts.add("large", &line.table, line.rows));
-        let permit = permit(customer, &counts);
+        let permit = permit("export", customer, &counts);
         let about = About {
             request: "r".to_owned(),
             format: Format::Export,
