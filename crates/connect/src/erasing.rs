@@ -76,8 +76,8 @@ pub(crate) trait Transacting: Send + Sized {
     async fn execute(&mut self, sql: &Sql) -> Result<u64, Self::Error>;
     /// Puts what `sql` selects into the temporary table of a node.
     async fn collect(&mut self, node: usize, sql: &Sql) -> Result<(), Self::Error>;
-    /// What Rust makes of old values, put where the statements that clear find it. An engine that calls Rust has
-    /// nothing to do here.
+    /// What Rust makes of old values, put where the statements that clear find it, in place of what was made before. An
+    /// engine that calls Rust has nothing to do here.
     async fn make(&mut self, _makings: &[Making]) -> Result<(), Self::Error> {
         Ok(())
     }
@@ -159,6 +159,19 @@ async fn act<T: Transacting>(on: &mut T, sql: &Sql, table: &str, counted: u64) -
         return Err(refused(on.source(), reason).into());
     }
     Ok(touched)
+}
+
+/// # Errors
+/// `Refused` where rows are not as their treatment leaves them.
+fn as_they_should_be(source: &str, table: &str, undone: u64) -> Result<(), SourceError> {
+    match undone {
+        0 => Ok(()),
+        rows => {
+            let reason =
+                format!("{rows} rows of `{table}` are there again after they were treated; is it a trigger?");
+            Err(refused(source, reason))
+        }
+    }
 }
 
 async fn pause<T: Transacting>(on: &T) {

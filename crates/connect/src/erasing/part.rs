@@ -1,5 +1,5 @@
-//! A part of a step, in a transaction of its own: the keys of the step and of the part first, then picking, comparing,
-//! deleting, commit (`docs/decisions/027-erasure-in-parts.md`).
+//! A part of a step, in a transaction of its own: the keys of the step and of the part first, then picking, clearing or
+//! deleting, comparing, commit (`docs/decisions/027-erasure-in-parts.md`).
 
 use std::ops::ControlFlow::{self, Break, Continue};
 
@@ -7,7 +7,7 @@ use countersign_core::plan::Counts;
 use countersign_core::receipt::ReceiptKey;
 use countersign_service::ports::source::{Stepped, Target};
 
-use super::{Step, Transacting, act, old_rows, record, roots_missing, so_far, standing, starts};
+use super::{Step, Transacting, act, as_they_should_be, old_rows, record, roots_missing, so_far, standing, starts};
 use crate::footprint::part::Portion;
 use crate::job::{beyond, refused};
 use crate::sql::Sql;
@@ -31,11 +31,16 @@ pub(crate) async fn part<T: Transacting>(mut on: T, step: &Step<'_>) -> Result<O
     let mut touched = Counts::default();
     for mut portion in portions {
         on.collect(portion.number, portion.pick(room)).await?;
-        let gone = act(&mut on, &portion.remove, &portion.table, room).await?;
-        if gone > 0 {
-            touched.add(on.source(), &portion.table, gone);
+        on.make(&portion.makings).await?;
+        let done = act(&mut on, &portion.act, &portion.table, room).await?;
+        if let Some(sql) = &portion.undone {
+            let undone = on.lines(sql).await?.iter().map(|(_, rows)| rows).sum();
+            as_they_should_be(on.source(), &portion.table, undone)?;
         }
-        room -= gone;
+        if done > 0 {
+            touched.add(on.source(), &portion.table, done);
+        }
+        room -= done;
         if room == 0 {
             break;
         }

@@ -1,5 +1,7 @@
 //! The statements of an erasure, in order. The collected rows must be there as temporary tables.
 
+use countersign_service::settings::datamap::Rule;
+
 use super::{Footprint, Node, reach_name, tuple};
 use crate::dialect::Ring;
 use crate::sql::{Sql, quote};
@@ -57,22 +59,29 @@ impl<'a> Footprint<'a> {
 
     fn clear(&self, i: usize, node: &Node<'a>, acts: &mut Vec<Act>) {
         for (line, rule) in self.clearing(node) {
-            let mut sql = Sql::new(self.dialect);
-            sql.push(&format!("{} SET ", self.dialect.update(&node.table.quoted)));
-            let mut comma = "";
-            for name in &rule.empty {
-                sql.push(&format!("{comma}{} = NULL", quote(name)));
-                comma = ", ";
-            }
-            for (name, replacement) in &rule.replace {
-                let Some(column) = node.column(name) else { continue };
-                let value = self.replacement(node, column, replacement, "x", &mut sql);
-                sql.push(&format!("{comma}{} = {value}", quote(name)));
-                comma = ", ";
-            }
-            sql.push(" WHERE ").push(&self.treated(i, "x", &[line]));
+            let sql = self.clear_rows(node, rule, &self.treated(i, "x", &[line]));
             acts.push(Act { sql, lines: Some(vec![line]) });
         }
+    }
+
+    /// Clears rows called `x`; those that have their values already are not written again.
+    pub(crate) fn clear_rows(&self, node: &Node<'a>, rule: &Rule, condition: &str) -> Sql {
+        let mut sql = Sql::new(self.dialect);
+        sql.push(&format!("{} SET ", self.dialect.update(&node.table.quoted)));
+        let mut comma = "";
+        for name in &rule.empty {
+            sql.push(&format!("{comma}{} = NULL", quote(name)));
+            comma = ", ";
+        }
+        for (name, replacement) in &rule.replace {
+            let Some(column) = node.column(name) else { continue };
+            let value = self.replacement(node, column, replacement, "x", &mut sql);
+            sql.push(&format!("{comma}{} = {value}", quote(name)));
+            comma = ", ";
+        }
+        sql.push(&format!(" WHERE {condition} AND NOT "));
+        self.cleared(node, rule, "x", &mut sql);
+        sql
     }
 
     /// Other people's pointers, and those of rows that stay for others.

@@ -178,25 +178,28 @@ impl<'a> Footprint<'a> {
         let mut makings = vec![];
         for (i, node) in self.nodes.iter().enumerate() {
             for (line, rule) in self.clearing(node) {
-                for (name, replacement) in &rule.replace {
-                    let Some((recipe, column)) = recipe(replacement).zip(node.column(name)) else { continue };
-                    let old = format!("x.{}", quote(name));
-                    let text = self.dialect.text(&old, column);
-                    let read = self.dialect.made(&text, column, recipe).and(self.dialect.made_of(&text));
-                    let Some(text) = read else { continue };
-                    let mut sql = Sql::new(self.dialect);
-                    let treated = self.treated(i, "x", &[line]);
-                    sql.push(&format!(
-                        "SELECT DISTINCT {text} FROM {} AS x WHERE {treated}",
-                        node.table.quoted
-                    ));
-                    sql.push(&format!(" AND {old} IS NOT NULL"));
-                    if let Some(made) = self.is_made(&old, column, replacement, &mut sql) {
-                        sql.push(&format!(" AND NOT {made}"));
-                    }
-                    makings.push(Making { recipe, sql });
-                }
+                makings.extend(self.makings_of(node, rule, &self.treated(i, "x", &[line])));
             }
+        }
+        makings
+    }
+
+    /// What has to be made before rows called `x` are cleared.
+    pub(crate) fn makings_of(&self, node: &Node<'a>, rule: &Rule, condition: &str) -> Vec<Making> {
+        let mut makings = vec![];
+        for (name, replacement) in &rule.replace {
+            let Some((recipe, column)) = recipe(replacement).zip(node.column(name)) else { continue };
+            let old = format!("x.{}", quote(name));
+            let text = self.dialect.text(&old, column);
+            let read = self.dialect.made(&text, column, recipe).and(self.dialect.made_of(&text));
+            let Some(text) = read else { continue };
+            let mut sql = Sql::new(self.dialect);
+            sql.push(&format!("SELECT DISTINCT {text} FROM {} AS x WHERE {condition}", node.table.quoted));
+            sql.push(&format!(" AND {old} IS NOT NULL"));
+            if let Some(made) = self.is_made(&old, column, replacement, &mut sql) {
+                sql.push(&format!(" AND NOT {made}"));
+            }
+            makings.push(Making { recipe, sql });
         }
         makings
     }

@@ -1,18 +1,20 @@
-//! What an erasure may do in parts: rows of tables that lead to nothing and to which nothing points, so that whose each
-//! is stays what it was while the others go (`docs/decisions/027-erasure-in-parts.md`). It must not know any driver.
+//! What an erasure may do in parts: clear and delete rows so that whose each other row is stays what it was meanwhile
+//! (`docs/decisions/027-erasure-in-parts.md`). It must not know any driver.
 
 use std::collections::BTreeSet;
 
 use countersign_core::time::Timestamp;
+use countersign_service::settings::datamap::Rule;
 
+use super::clear::Making;
 use super::purge::Purge;
 use super::reach::Start;
-use super::{Effect, Footprint, numbers, reach_name, tuple};
+use super::{Footprint, Lead, numbers, reach_name, tuple};
 use crate::catalog::Table;
 use crate::dialect::Dialect;
 use crate::sql::{Sql, quote};
 
-/// Rows of one table that can go in any order and at any time.
+/// Rows of one table that can be treated in any order and at any time.
 pub(crate) struct Portion {
     pub(crate) table: String,
     /// The number of the temporary table into which a part's rows are picked; no node has it.
@@ -20,18 +22,26 @@ pub(crate) struct Portion {
     /// Nodes whose reached rows have to be collected before, in order.
     pub(crate) needs: Vec<usize>,
     pick: Sql,
-    /// Removes what was picked.
-    pub(crate) remove: Sql,
+    /// What has to be made of what was picked before anything is done to it.
+    pub(crate) makings: Vec<Making>,
+    /// Treats what was picked.
+    pub(crate) act: Sql,
+    /// `line, rows` of what was picked and is not as it should be afterwards.
+    pub(crate) undone: Option<Sql>,
 }
 
 impl Portion {
-    fn of(table: &Table, number: usize, needs: Vec<usize>, pick: Sql, dialect: &'static dyn Dialect) -> Self {
-        let ids = (0..table.row_id.len()).map(|r| format!("r{r}")).collect::<Vec<_>>().join(", ");
-        let own = tuple(table.row_id.iter().map(|it| format!("x.{}", quote(it))));
-        let mut remove = Sql::new(dialect);
-        let begin = dialect.delete(&table.quoted);
-        remove.push(&format!("{begin} WHERE {own} IN (SELECT {ids} FROM {})", reach_name(number)));
-        Self { table: table.name.clone(), number, needs, pick, remove }
+    /// Rows that are deleted.
+    fn deleting(
+        table: &Table,
+        number: usize,
+        needs: Vec<usize>,
+        pick: Sql,
+        dialect: &'static dyn Dialect,
+    ) -> Self {
+        let mut act = Sql::new(dialect);
+        act.push(&format!("{} WHERE {}", dialect.delete(&table.quoted), picked(table, number)));
+        Self { table: table.name.clone(), number, needs, pick, makings: vec![], act, undone: None }
     }
 
     /// Selects what names at most so many rows.
@@ -41,41 +51,131 @@ impl Portion {
     }
 }
 
-/// Whether single rows of a table can be named, and nothing acts when they go.
+/// The condition that a row called `x` was picked.
+fn picked(table: &Table, number: usize) -> String {
+    let own = tuple(table.row_id.iter().map(|it| format!("x.{}", quote(it))));
+    format!("{own} IN (SELECT {} FROM {})", ids(table, ""), reach_name(number))
+}
+
+/// The names under which a row's id is collected.
+fn ids(table: &Table, of: &str) -> String {
+    (0..table.row_id.len()).map(|r| format!("{of}r{r}")).collect::<Vec<_>>().join(", ")
+}
+
+/// A table's own columns that name one row, as they are collected.
+fn own_ids(table: &Table) -> String {
+    let each = table.row_id.iter().enumerate().map(|(r, it)| format!("x.{} AS r{r}", quote(it)));
+    each.collect::<Vec<_>>().join(", ")
+}
+
+/// Whether single rows of a table can be named, and nothing acts when they go or change.
 fn is_plain(table: &Table) -> bool {
     !table.row_id.is_empty() && table.triggers.is_empty()
 }
 
 impl<'a> Footprint<'a> {
-    /// What goes in parts, in the order of deletion.
+    /// What goes in parts, in the order of the whole: first what is cleared, then what is deleted.
     pub(crate) fn portions(&self, starts: &[Start]) -> Vec<Portion> {
-        let leaves = self.ties.order.iter().flatten().copied().filter(|it| self.is_leaf(*it));
-        leaves.enumerate().map(|(n, i)| self.portion(i, self.nodes.len() + n, starts)).collect()
+        let mut portions = vec![];
+        for (i, line, rule) in self.cleared_in_parts() {
+            portions.push(self.clearing_portion(i, line, rule, self.nodes.len() + portions.len(), starts));
+        }
+        for i in self.ties.order.iter().flatten().copied().filter(|it| self.is_leaf(*it)) {
+            portions.push(self.deleting_portion(i, self.nodes.len() + portions.len(), starts));
+        }
+        portions
+    }
+
+    /// The lines whose rows are cleared in parts, each with its node.
+    pub(crate) fn cleared_in_parts(&self) -> Vec<(usize, usize, &'a Rule)> {
+        let nodes = self.nodes.iter().enumerate();
+        let lines = nodes.flat_map(|(i, node)| self.clearing(node).into_iter().map(move |(l, r)| (i, l, r)));
+        lines.filter(|(i, _, rule)| self.clears_alone(*i, rule)).collect()
+    }
+
+    /// Whether a row that `rule` has cleared is the subject's by the same line as before, or by none, and whose every
+    /// other row is stays what it was.
+    fn clears_alone(&self, i: usize, rule: &Rule) -> bool {
+        let node = &self.nodes[i];
+        let changed = |name: &str| rule.empty.iter().any(|it| it == name) || rule.replace.contains_key(name);
+        let by_which_it_is_named = node.table.row_id.iter().any(|it| changed(it));
+        let on_which_others_rest = node.carried.iter().any(|it| changed(it))
+            || self
+                .catalog
+                .keys
+                .iter()
+                .any(|it| it.parent == node.table.name && it.on.iter().any(|(_, theirs)| changed(theirs)));
+        let by_which_it_is_reached = node.ways.iter().any(|it| match &it.lead {
+            Lead::Key(on) => on.iter().any(|(own, _)| changed(own)),
+            Lead::Value(column, _) => changed(column),
+        });
+        let stays_whose_it_was = !by_which_it_is_reached || (node.ways.len() == 1 && !self.leads_on(i));
+        let told_apart_alone = node.root.is_none() && node.stay_line.is_none();
+        told_apart_alone
+            && is_plain(node.table)
+            && !by_which_it_is_named
+            && !on_which_others_rest
+            && stays_whose_it_was
+    }
+
+    fn leads_on(&self, i: usize) -> bool {
+        self.nodes.iter().any(|other| {
+            other.ways.iter().any(|it| it.origin == i) || other.detaches.iter().any(|it| it.origin == i)
+        })
     }
 
     fn is_leaf(&self, i: usize) -> bool {
         let node = &self.nodes[i];
-        let leads_on = self.nodes.iter().any(|other| {
-            other.ways.iter().any(|it| it.origin == i) || other.detaches.iter().any(|it| it.origin == i)
-        });
         let is_pointed_to = self.catalog.keys.iter().any(|it| it.parent == node.table.name);
         let told_apart_alone = node.root.is_none() && node.stay_line.is_none();
-        told_apart_alone && is_plain(node.table) && !leads_on && !is_pointed_to
+        told_apart_alone && is_plain(node.table) && !self.leads_on(i) && !is_pointed_to
     }
 
-    fn portion(&self, i: usize, number: usize, starts: &[Start]) -> Portion {
+    fn deleting_portion(&self, i: usize, number: usize, starts: &[Start]) -> Portion {
         let node = &self.nodes[i];
+        let mut pick = Sql::new(self.dialect);
+        pick.push(&format!("SELECT {} FROM (", ids(node.table, "p.")));
+        self.reached(i, starts, &mut pick);
+        pick.push(&format!(") AS p WHERE p.rule IN ({})", numbers(&self.deleting(node))));
+        Portion::deleting(node.table, number, self.leading_to(i), pick, self.dialect)
+    }
+
+    fn clearing_portion(
+        &self,
+        i: usize,
+        line: usize,
+        rule: &'a Rule,
+        number: usize,
+        starts: &[Start],
+    ) -> Portion {
+        let node = &self.nodes[i];
+        let mut pick = Sql::new(self.dialect);
+        pick.push(&format!("SELECT {} FROM {} AS x WHERE ", own_ids(node.table), node.table.quoted));
+        pick.push(&format!("{} IN (SELECT {} FROM (", node.row_id("x"), ids(node.table, "p.")));
+        self.reached(i, starts, &mut pick);
+        pick.push(&format!(") AS p WHERE p.rule = {line}) AND NOT "));
+        self.cleared(node, rule, "x", &mut pick);
+        let picked = picked(node.table, number);
+        let mut undone = Sql::new(self.dialect);
+        undone.push(&format!("SELECT {line} AS line, count(*) AS n FROM {} AS x WHERE ", node.table.quoted));
+        undone.push(&format!("{picked} AND NOT "));
+        self.cleared(node, rule, "x", &mut undone);
+        Portion {
+            table: node.table.name.clone(),
+            number,
+            needs: self.leading_to(i),
+            pick,
+            makings: self.makings_of(node, rule, &picked),
+            act: self.clear_rows(node, rule, &picked),
+            undone: Some(undone),
+        }
+    }
+
+    /// The nodes that lead to `i`, in order.
+    fn leading_to(&self, i: usize) -> Vec<usize> {
         let mut origins = BTreeSet::new();
         self.origins(i, &mut origins);
-        let needs = self.reach_order.iter().copied().filter(|it| origins.contains(it)).collect();
-        let deleting: Vec<usize> =
-            node.own_lines().filter(|it| matches!(self.effects[*it], Effect::Delete)).collect();
-        let ids = (0..node.table.row_id.len()).map(|r| format!("p.r{r}")).collect::<Vec<_>>().join(", ");
-        let mut pick = Sql::new(self.dialect);
-        pick.push(&format!("SELECT {ids} FROM ("));
-        self.reached(i, starts, &mut pick);
-        pick.push(&format!(") AS p WHERE p.rule IN ({})", numbers(&deleting)));
-        Portion::of(node.table, number, needs, pick, self.dialect)
+        self.reach_order.iter().copied().filter(|it| origins.contains(it)).collect()
     }
 
     fn origins(&self, i: usize, all: &mut BTreeSet<usize>) {
@@ -111,8 +211,7 @@ impl Purge<'_> {
         if !is_plain(self.table) {
             return vec![];
         }
-        let ids = self.table.row_id.iter().enumerate().map(|(r, it)| format!("x.{} AS r{r}", quote(it)));
-        let pick = self.pick(&ids.collect::<Vec<_>>().join(", "), before);
-        vec![Portion::of(self.table, 0, vec![], pick, self.dialect())]
+        let pick = self.pick(&own_ids(self.table), before);
+        vec![Portion::deleting(self.table, 0, vec![], pick, self.dialect())]
     }
 }

@@ -1,7 +1,7 @@
 //! Reads the catalogue of MariaDB and MySQL: `information_schema`, and InnoDB's own list of foreign keys, for the
 //! former shows an account only keys of tables that it has rights on, and the database acts along all of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mysql_async::{Error, Row, Value};
 
@@ -36,14 +36,16 @@ SELECT EVENT_OBJECT_TABLE, TRIGGER_NAME FROM information_schema.TRIGGERS
 const KEYS: &str = "
 SELECT CONSTRAINT_SCHEMA, CONSTRAINT_NAME, TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, REFERENCED_TABLE_NAME,
        REFERENCED_COLUMN_NAME
-  FROM information_schema.KEY_COLUMN_USAGE WHERE REFERENCED_TABLE_SCHEMA = ?
- ORDER BY TABLE_SCHEMA, TABLE_NAME, CONSTRAINT_NAME, ORDINAL_POSITION";
+  FROM information_schema.KEY_COLUMN_USAGE WHERE REFERENCED_TABLE_SCHEMA = ?";
 
 const RULES: &str = "
 SELECT CONSTRAINT_SCHEMA, CONSTRAINT_NAME, TABLE_NAME, DELETE_RULE FROM information_schema.REFERENTIAL_CONSTRAINTS
  WHERE UNIQUE_CONSTRAINT_SCHEMA = ?";
 
-/// InnoDB's own list: `database/child`, `database/parent`.
+/// Behind either of the two: of the tables of one database. Without it the server opens every table that it has.
+const CHILDREN: [&str; 2] = [" AND TABLE_SCHEMA = ?", " AND CONSTRAINT_SCHEMA = ?"];
+
+/// InnoDB's own list: `database/child`, `database/parent`, `database/constraint`.
 const ALL_KEYS: [&str; 2] = [
     "SELECT FOR_NAME, REF_NAME, ID FROM information_schema.INNODB_SYS_FOREIGN",
     "SELECT FOR_NAME, REF_NAME, ID FROM information_schema.INNODB_FOREIGN",
@@ -65,6 +67,7 @@ pub(super) async fn read(session: &mut Session, schemas: &[String]) -> Result<Re
     let mut catalog = Catalog::default();
     let mut unseen = vec![];
     let mut keys = vec![];
+    let listed = listed(session, schemas).await?;
     for (at, schema) in schemas.iter().enumerate() {
         let named = |table: &str| if at == 0 { table.to_owned() } else { format!("{schema}.{table}") };
         let mut tables = tables(session, schema, named).await?;
@@ -77,11 +80,23 @@ pub(super) async fn read(session: &mut Session, schemas: &[String]) -> Result<Re
         if session.rows(RIGHTS, vec![schema.into(), schema.into()]).await?.is_empty() {
             unseen.push(format!("triggers in `{schema}` (grant TRIGGER): they would act unseen"));
         }
-        keys.extend(self::keys(session, schema, schemas).await?);
+        match &listed {
+            Some(all) => {
+                let onto = all.iter().filter(|it| it.parent.0 == *schema).map(|it| &*it.child.0);
+                for home in onto.collect::<BTreeSet<_>>() {
+                    keys.extend(self::keys(session, schema, Some(home), schemas).await?);
+                }
+            }
+            None => keys.extend(self::keys(session, schema, None, schemas).await?),
+        }
         catalog.tables.extend(tables.into_values().map(|it| (it.name.clone(), it)));
     }
-    match unseen_keys(session, schemas, &keys).await? {
-        Some(more) => keys.extend(more),
+    match listed {
+        Some(all) => {
+            let hidden = all.into_iter().filter(|it| !keys.iter().any(|(id, _)| *id == it.id));
+            let hidden: Vec<_> = hidden.map(|it| it.without_columns(schemas)).collect();
+            keys.extend(hidden);
+        }
         None => unseen.push(
             "foreign keys of tables that it has no rights on (grant PROCESS): the database would act along them unseen"
                 .to_owned(),
@@ -204,18 +219,22 @@ async fn indexes(
     Ok(())
 }
 
-/// Keys by `database/constraint`, as InnoDB calls them.
+/// Keys onto `schema` by `database/constraint`, as InnoDB calls them; of all tables, or of those of one database.
 async fn keys(
     session: &mut Session,
     schema: &str,
+    home: Option<&str>,
     schemas: &[String],
 ) -> Result<Vec<(String, ForeignKey)>, Error> {
+    let [usage, ruled] = [(KEYS, CHILDREN[0]), (RULES, CHILDREN[1])]
+        .map(|(all, of_one)| home.map_or_else(|| all.to_owned(), |_| format!("{all}{of_one}")));
+    let values: Vec<Value> = [Some(schema), home].into_iter().flatten().map(Value::from).collect();
     let mut rules: BTreeMap<(String, String, String), String> = BTreeMap::new();
-    for row in session.rows(RULES, vec![schema.into()]).await? {
+    for row in session.rows(&ruled, values.clone()).await? {
         rules.insert((cell(&row, 0), cell(&row, 2), cell(&row, 1)), cell(&row, 3));
     }
     let mut keys: BTreeMap<(String, String, String), ForeignKey> = BTreeMap::new();
-    for row in session.rows(KEYS, vec![schema.into()]).await? {
+    for row in session.rows(&usage, values).await? {
         let (home, name) = (cell(&row, 0), cell(&row, 1));
         let (child_schema, child) = (cell(&row, 2), cell(&row, 3));
         let rule = rules.get(&(home.clone(), child.clone(), name.clone())).map(String::as_str);
@@ -241,38 +260,46 @@ async fn keys(
     Ok(keys.into_iter().map(|((home, _, name), key)| (format!("{home}/{name}"), key)).collect())
 }
 
-/// Keys onto our tables that `information_schema` did not show, without their columns; `None` if the list is closed to
-/// this account.
-async fn unseen_keys(
-    session: &mut Session,
-    schemas: &[String],
-    seen: &[(String, ForeignKey)],
-) -> Result<Option<Vec<(String, ForeignKey)>>, Error> {
-    let rows = match session.rows(ALL_KEYS[usize::from(!session.is_mariadb())], vec![]).await {
-        Err(error) if code(&error) == Some(NEEDS_RIGHT) => return Ok(None),
-        rows => rows?,
-    };
-    let mut more = vec![];
-    for row in rows {
-        let (Some((home, child)), Some((parent_home, parent))) = (pair(&cell(&row, 0)), pair(&cell(&row, 1)))
-        else {
-            continue;
-        };
-        let id = pair(&cell(&row, 2)).map(|(home, name)| format!("{home}/{name}")).unwrap_or_default();
-        if !schemas.contains(&parent_home) || seen.iter().any(|(it, _)| *it == id) {
-            continue;
-        }
+/// A key as InnoDB lists it.
+struct Listed {
+    /// `database/constraint`.
+    id: String,
+    /// Database and table.
+    child: (String, String),
+    parent: (String, String),
+}
+
+impl Listed {
+    /// A key that `information_schema` did not show.
+    fn without_columns(self, schemas: &[String]) -> (String, ForeignKey) {
         let key = ForeignKey {
             quoted: String::new(),
-            child: named(&home, &child, schemas),
-            parent: named(&parent_home, &parent, schemas),
+            child: named(&self.child.0, &self.child.1, schemas),
+            parent: named(&self.parent.0, &self.parent.1, schemas),
             on: vec![],
             on_delete: OnDelete::Cascade,
             deferrable: false,
         };
-        more.push((id, key));
+        (self.id, key)
     }
-    Ok(Some(more))
+}
+
+/// InnoDB's own list of keys onto our tables; `None` if it is closed to this account.
+async fn listed(session: &mut Session, schemas: &[String]) -> Result<Option<Vec<Listed>>, Error> {
+    let rows = match session.rows(ALL_KEYS[usize::from(!session.is_mariadb())], vec![]).await {
+        Err(error) if code(&error) == Some(NEEDS_RIGHT) => return Ok(None),
+        rows => rows?,
+    };
+    let mut all = vec![];
+    for row in rows {
+        let [child, parent, id] = [0, 1, 2].map(|at| pair(&cell(&row, at)));
+        let (Some(child), Some(parent)) = (child, parent) else { continue };
+        if schemas.contains(&parent.0) {
+            let id = id.map(|(home, name)| format!("{home}/{name}")).unwrap_or_default();
+            all.push(Listed { id, child, parent });
+        }
+    }
+    Ok(Some(all))
 }
 
 /// `database/table` with characters beyond letters and digits as `@0020`.

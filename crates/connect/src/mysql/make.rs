@@ -24,6 +24,7 @@ pub(super) async fn before(
         return Ok(());
     }
     let exact = session.dialect().exact;
+    session.run(&format!("DROP TEMPORARY TABLE IF EXISTS {TABLE}")).await?;
     session
         .run(&format!(
             "CREATE TEMPORARY TABLE {TABLE} (recipe bigint NOT NULL, old longtext COLLATE {exact} NOT NULL, \

@@ -23,7 +23,8 @@ pub(super) async fn before(
     }
     transaction
         .batch_execute(
-            "CREATE TEMP TABLE countersign_made (recipe bigint, old text COLLATE \"C\", made text) ON COMMIT DROP;
+            "DROP TABLE IF EXISTS pg_temp.countersign_made;
+             CREATE TEMP TABLE countersign_made (recipe bigint, old text COLLATE \"C\", made text) ON COMMIT DROP;
              CREATE INDEX countersign_made_old ON pg_temp.countersign_made USING hash (old)",
         )
         .await?;

@@ -190,9 +190,17 @@ impl Given {
         self.erase_within(request, target, None).await
     }
 
+    /// To the end, where the map says that it goes in parts.
     pub async fn erase_within(&self, request: u8, target: &Target, ceiling: Option<Counts>) -> Stepped {
         let permit = permit(request, "erase", ceiling);
-        self.source.erase(&permit, &key(request), &self.map, target).await.expect("an answer")
+        let mut key = key(request);
+        key.chunk = u32::from(self.map.chunk_rows.is_some());
+        loop {
+            match self.source.erase(&permit, &key, &self.map, target).await.expect("an answer") {
+                Stepped::Part(_) => key.chunk += 1,
+                other => return other,
+            }
+        }
     }
 
     pub async fn left(&self, target: &Target) -> u64 {

@@ -69,6 +69,7 @@ on_each_engine! {
     a_part_that_is_asked_for_again_is_done_once
     what_is_void_has_no_part_any_more
     all_parts_together_stay_within_what_was_signed
+    rows_that_are_cleared_in_parts_are_no_more_than_was_signed
     a_purge_goes_in_parts_too
 }
 
@@ -153,5 +154,43 @@ async fn mariadb_values_become_pseudonyms_and_say_less() {
 async fn mariadb_what_is_new_is_named_as_drift() {
     if let Some(given) = given::mariadb_of(treatments::SCHEMA, treatments::MAP, false) {
         treatments::what_is_new_is_named_as_drift(given).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sqlite_a_part_that_clears_changes_nothing_for_those_after_it() {
+    parts::a_part_that_clears_changes_nothing_for_those_after_it(given::sqlite_of(
+        parts::TWO_WAYS,
+        parts::TWO_WAYS_MAP,
+    ))
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn postgres_a_part_that_clears_changes_nothing_for_those_after_it() {
+    if let Some(given) = given::postgres_of(parts::TWO_WAYS, parts::TWO_WAYS_MAP) {
+        parts::a_part_that_clears_changes_nothing_for_those_after_it(given).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mariadb_a_part_that_clears_changes_nothing_for_those_after_it() {
+    if let Some(given) = given::mariadb_of(parts::TWO_WAYS, parts::TWO_WAYS_MAP, false) {
+        parts::a_part_that_clears_changes_nothing_for_those_after_it(given).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_parts_values_become_the_same_pseudonyms() {
+    let text = format!("chunk_rows = 1\n{}", treatments::MAP);
+    treatments::values_become_pseudonyms_and_say_less(given::sqlite_of(treatments::SCHEMA, &text)).await;
+    if let Some(given) = given::postgres_of(treatments::SCHEMA, &text) {
+        treatments::values_become_pseudonyms_and_say_less(given).await;
+    }
+    if let Some(given) = given::mariadb_of(treatments::SCHEMA, &text, false) {
+        treatments::values_become_pseudonyms_and_say_less(given).await;
+    }
+    if let Some(given) = given::mariadb_of(treatments::SCHEMA, &text, true) {
+        treatments::values_become_pseudonyms_and_say_less(given).await;
     }
 }
