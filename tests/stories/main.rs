@@ -26,4 +26,5 @@ mod staff;
 mod succession;
 mod tokens;
 mod traces;
+mod traps;
 mod wanderer;

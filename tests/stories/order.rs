@@ -222,7 +222,7 @@ fn plant(node: &Node) {
     std::fs::write(settings, kept).unwrap();
 }
 
-async fn erase(desk: &Client, officer: &Client, operator: &Client, email: &str) {
+pub(crate) async fn erase(desk: &Client, officer: &Client, operator: &Client, email: &str) {
     let asked = Submission {
         action: "erase".to_owned(),
         subject: BTreeMap::from([("email".to_owned(), email.to_owned())]),

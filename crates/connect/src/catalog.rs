@@ -1,6 +1,6 @@
 //! What a source says of its own tables. Filled by each engine; it must not know any map.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::discover::content::Seen;
 
@@ -27,6 +27,8 @@ pub(crate) struct Table {
     pub(crate) uniques: Vec<Vec<String>>,
     /// Column lists of indexes without a condition.
     pub(crate) indexes: Vec<Vec<String>>,
+    /// Columns with an index without a condition over `lower(column)`.
+    pub(crate) lowered: BTreeSet<String>,
     /// Triggers and rules that act when rows go or change.
     pub(crate) triggers: Vec<String>,
     /// Whether some rows are hidden from us.
@@ -129,6 +131,20 @@ impl Column {
     }
 }
 
+/// The column of an index over `lower(column)`, as engines write that: `lower("Mail")`, `lower(mail::text)`.
+pub(crate) fn lowered(expression: &str) -> Option<String> {
+    let inside =
+        expression.trim().strip_prefix("lower(").or_else(|| expression.trim().strip_prefix("LOWER("))?;
+    let inside = inside.strip_suffix(')')?.trim();
+    let inside = inside.strip_suffix("::text").unwrap_or(inside);
+    let inside = inside.strip_prefix('(').and_then(|it| it.strip_suffix(')')).unwrap_or(inside);
+    let quoted = inside.strip_prefix('"').and_then(|it| it.strip_suffix('"'));
+    let name = quoted.map_or_else(|| inside.to_owned(), |it| it.replace("\"\"", "\""));
+    let plain =
+        !name.is_empty() && (quoted.is_some() || name.chars().all(|c| c.is_alphanumeric() || c == '_'));
+    plain.then_some(name)
+}
+
 impl ForeignKey {
     /// The columns of the child that may be NULL: emptying one of them unties the row.
     pub(crate) fn emptiable<'a>(&'a self, catalog: &'a Catalog) -> Vec<&'a str> {
@@ -139,5 +155,25 @@ impl ForeignKey {
 
     pub(crate) fn columns(&self) -> Vec<&str> {
         self.on.iter().map(|(own, _)| &**own).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::lowered;
+
+    #[test]
+    fn an_index_over_lower_is_of_its_column() {
+        for (written, column) in [
+            ("lower(mail)", Some("mail")),
+            ("lower(mail::text)", Some("mail")),
+            ("lower((\"E Mail\")::text)", Some("E Mail")),
+            ("LOWER(mail)", Some("mail")),
+            ("lower(mail || name)", None),
+            ("upper(mail)", None),
+            ("lower(trim(mail))", None),
+        ] {
+            assert_eq!(lowered(written).as_deref(), column, "{written}");
+        }
     }
 }

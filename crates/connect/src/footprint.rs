@@ -6,6 +6,7 @@
 //! - [`ties`]: foreign keys onto rows that go: which pointers are emptied first, in which order tables are deleted.
 //! - [`count`], [`guard`], [`act`], [`read`]: counting, whether somebody else's rows are in the way, erasing, exporting.
 //! - [`sample`]: a few rows, masked, for whoever looks at a plan.
+//! - [`index`]: which ways no index serves.
 //! - [`part`]: what of an erasure may go in transactions of its own.
 
 pub(crate) mod act;
@@ -14,6 +15,7 @@ pub(crate) mod check;
 pub(crate) mod clear;
 pub(crate) mod count;
 pub(crate) mod guard;
+pub(crate) mod index;
 pub(crate) mod lookup;
 pub(crate) mod need;
 mod others;

@@ -4,6 +4,7 @@ use countersign_core::permit::Permit;
 use countersign_core::plan::Counts;
 use countersign_core::receipt::ReceiptKey;
 use countersign_service::ports::source::SourceError;
+use countersign_service::settings::datamap::DataMap;
 
 use crate::footprint::Footprint;
 use crate::recipe::PseudonymKey;
@@ -37,6 +38,18 @@ pub(crate) fn may_make(
         return Err(refused(source, "its data map makes pseudonyms, and there is no key for them here"));
     }
     Ok(())
+}
+
+/// Why nothing may be done by a map that was signed over another schema.
+pub(crate) fn other_schema(map: &DataMap, fingerprint: &str) -> Option<&'static str> {
+    let other = map.rests_on.as_ref().is_some_and(|signed| signed != fingerprint);
+    other.then_some("the tables of the source are not those that were signed")
+}
+
+/// # Errors
+/// `Refused` where nothing may be handed out by a map that was signed over another schema.
+pub(crate) fn as_signed(source: &str, map: &DataMap, fingerprint: &str) -> Result<(), SourceError> {
+    other_schema(map, fingerprint).map_or(Ok(()), |why| Err(refused(source, why)))
 }
 
 /// Whether more rows were counted than were signed.

@@ -125,7 +125,10 @@ impl MysqlSource {
             statement_ms: options.statement_timeout_ms,
         };
         // Temporary tables stand where receipts do.
-        let opts = mysql_async::OptsBuilder::from_opts(opts).db_name(Some(home.clone())).into();
+        let opts = mysql_async::OptsBuilder::from_opts(opts)
+            .db_name(Some(home.clone()))
+            .connect_attribute("program_name", format!("countersign/{name}"))
+            .into();
         Ok(Self {
             name,
             schemas,
@@ -339,6 +342,10 @@ impl Source for MysqlSource {
         let standing = receipt::find(&mut session, &self.home, key).await.map_err(|it| self.failed(&it))?;
         session.close().await;
         standing.ok_or_else(|| unavailable(&self.name, "the receipt that was just written is not there"))
+    }
+
+    fn remember(&self, map: &DataMap, found: &[Match]) {
+        self.memory.tell(map, found);
     }
 
     async fn left(&self, map: &DataMap, target: &Target) -> Result<Counts, SourceError> {

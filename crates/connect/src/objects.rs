@@ -26,11 +26,14 @@ use countersign_service::settings::datamap::DataMap;
 use object_store::aws::AmazonS3Builder;
 use object_store::local::LocalFileSystem;
 use object_store::prefix::PrefixStore;
-use object_store::{Error, ObjectStore};
+use object_store::{ClientOptions, Error, HeaderValue, ObjectStore};
 use tokio::sync::mpsc;
 use zeroize::Zeroizing;
 
 use crate::job::{self, refused, unavailable};
+
+/// Who calls.
+const AGENT: HeaderValue = HeaderValue::from_static(concat!("countersign/", env!("CARGO_PKG_VERSION")));
 
 /// Where files are.
 #[derive(Clone, Debug)]
@@ -129,6 +132,7 @@ impl ObjectsSource {
                     .with_region(&bucket.region)
                     .with_access_key_id(&bucket.key_id)
                     .with_secret_access_key(&**bucket.secret)
+                    .with_client_options(ClientOptions::new().with_user_agent(AGENT))
                     .with_allow_http(plain);
                 if let Some(endpoint) = &bucket.endpoint {
                     builder = builder.with_endpoint(endpoint);

@@ -96,7 +96,7 @@ impl PostgresSource {
     /// `Refused` when the address cannot be understood or no schema is named.
     pub fn open(name: impl Into<String>, options: Options) -> Result<Self, SourceError> {
         let name = name.into();
-        let pool = pool::build(&options.url, options.pool_size).map_err(|why| refused(&name, why))?;
+        let pool = pool::build(&name, &options.url, options.pool_size).map_err(|why| refused(&name, why))?;
         let Some(home) = options.schemas.first().cloned() else {
             return Err(refused(&name, "no schema is named"));
         };
@@ -309,6 +309,10 @@ impl Source for PostgresSource {
         receipt::take(client, &self.home, key, "void").await.map_err(|it| self.failed(&it))?;
         let standing = receipt::find(client, &self.home, key).await.map_err(|it| self.failed(&it))?;
         standing.ok_or_else(|| job::unavailable(&self.name, "the receipt that was just written is not there"))
+    }
+
+    fn remember(&self, map: &DataMap, found: &[Match]) {
+        self.memory.tell(map, found);
     }
 
     async fn left(&self, map: &DataMap, target: &Target) -> Result<Counts, SourceError> {

@@ -348,6 +348,10 @@ impl Source for SqliteSource {
         .await
     }
 
+    fn remember(&self, map: &DataMap, found: &[Match]) {
+        self.inner.memory.tell(map, found);
+    }
+
     async fn left(&self, map: &DataMap, target: &Target) -> Result<Counts, SourceError> {
         let (map, target) = (map.clone(), target.clone());
         self.reading(move |inner, connection| inner.left(connection, &map, &target)).await

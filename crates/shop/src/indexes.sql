@@ -1,5 +1,5 @@
 -- Made after the rows, which is faster. Every way from a customer to their rows has one.
-CREATE INDEX customer_by_email ON customer (email);
+CREATE INDEX customer_by_email ON customer (lower(email));
 CREATE INDEX customer_by_phone ON customer (phone);
 CREATE INDEX customer_by_referrer ON customer (referred_by);
 CREATE INDEX customer_by_default_address ON customer (default_address_id);

@@ -10,8 +10,8 @@ pub use administration::{
     Applied, HoldAnswer, Invitation, Limit, MintToken, MintedToken, PersonInfo, SettingsFiles, TokenInfo,
 };
 pub use request::{
-    Ballot, Choice, Happened, Outcome, Page, Plan, Query, Request, Rows, SourcePlan, Submission, TablePlan,
-    Verification, Vote,
+    Ballot, Choice, Happened, LastTime, Outcome, Page, Plan, Query, Request, Rows, SourcePlan, Submission,
+    TablePlan, Verification, Vote,
 };
 pub use secret::Secret;
 pub use verdict::{Missing, Path, Verdict};

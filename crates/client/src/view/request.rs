@@ -125,8 +125,10 @@ pub struct Step {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Plan {
-    /// Each source that is touched.
+    /// Each source that is touched, in the order of the steps.
     pub sources: Vec<SourcePlan>,
+    /// How long handing over took the last time, all sources together.
+    pub last_time: Option<LastTime>,
     /// Whatever else the server says.
     #[serde(flatten)]
     pub more: Map<String, Value>,
@@ -141,6 +143,8 @@ pub struct SourcePlan {
     pub name: String,
     /// Its tables with the rows that were counted; a table stands there once for each way that leads to its rows.
     pub tables: Vec<TablePlan>,
+    /// How long the same step took the last time.
+    pub last_time: Option<LastTime>,
     /// Whatever else the server says.
     #[serde(flatten)]
     pub more: Map<String, Value>,
@@ -161,12 +165,32 @@ pub struct TablePlan {
     pub legal_basis: Option<String>,
     /// Until when they are kept.
     pub until: Option<String>,
+    /// How many bytes their values have, where the source tells.
+    pub bytes: Option<u64>,
+    /// Whatever else the server says.
+    #[serde(flatten)]
+    pub more: Map<String, Value>,
+}
+
+/// How long the same took the last time.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LastTime {
+    /// In milliseconds.
+    pub took_ms: u64,
+    /// Rows that were touched or handed over.
+    pub rows: u64,
     /// Whatever else the server says.
     #[serde(flatten)]
     pub more: Map<String, Value>,
 }
 
 impl Plan {
+    /// Bytes over all tables, as far as they are known.
+    pub fn bytes(&self) -> u64 {
+        self.sources.iter().flat_map(|source| &source.tables).filter_map(|table| table.bytes).sum()
+    }
+
     /// Rows over all tables.
     pub fn rows(&self) -> u64 {
         self.sources.iter().flat_map(|source| &source.tables).map(|table| table.rows).sum()

@@ -7,9 +7,11 @@ use countersign_core::plan::Counts;
 use countersign_core::receipt::ReceiptKey;
 use countersign_service::ports::source::{Stepped, Target};
 
-use super::{Step, Transacting, act, as_they_should_be, old_rows, record, roots_missing, so_far, standing, starts};
+use super::{
+    Step, Transacting, act, as_they_should_be, old_rows, record, roots_missing, so_far, standing, starts,
+};
 use crate::footprint::part::Portion;
-use crate::job::{beyond, refused};
+use crate::job::{beyond, other_schema, refused};
 use crate::sql::Sql;
 
 /// Does a part of a step; `None` if nothing is left that goes in parts.
@@ -71,6 +73,9 @@ async fn ahead<T: Transacting>(
         Target::Subject(roots) => roots,
         Target::Dataset { name, before } => {
             let purge = on.purge(step.map, &read, name)?;
+            if let Some(what) = other_schema(step.map, &purge.fingerprint()) {
+                return Ok(Break(Stepped::Changed { what: what.to_owned() }));
+            }
             if first {
                 let counted = old_rows(on, &purge, *before).await?;
                 if beyond(&counted, step.ceiling) {
@@ -81,6 +86,9 @@ async fn ahead<T: Transacting>(
         }
     };
     let footprint = on.footprint(step.map, &read)?;
+    if let Some(what) = other_schema(step.map, &footprint.fingerprint()) {
+        return Ok(Break(Stepped::Changed { what: what.to_owned() }));
+    }
     let starts = starts(on, step.map, roots)?;
     if let Some(what) = roots_missing(on, &footprint, &starts).await? {
         return Ok(Break(Stepped::Changed { what }));

@@ -6,11 +6,14 @@ use countersign_core::plan::Counts;
 use countersign_core::time::Timestamp;
 use countersign_service::ports::source::{Stepped, Target};
 
-use super::{Step, Transacting, act, as_they_should_be, old_rows, pause, record, roots_missing, so_far, standing, starts};
+use super::{
+    Step, Transacting, act, as_they_should_be, old_rows, pause, record, roots_missing, so_far, standing,
+    starts,
+};
 use crate::footprint::act::Act;
 use crate::footprint::reach::Start;
 use crate::footprint::{Footprint, lookup};
-use crate::job::{beyond, plus, refused};
+use crate::job::{beyond, other_schema, plus, refused};
 use crate::sql::Sql;
 
 /// What was touched, or why nothing may be.
@@ -49,6 +52,9 @@ async fn dataset<T: Transacting>(
 ) -> Result<End, T::Error> {
     let read = on.read().await?;
     let purge = on.purge(step.map, &read, name)?;
+    if let Some(what) = other_schema(step.map, &purge.fingerprint()) {
+        return Ok(Break(Stepped::Changed { what: what.to_owned() }));
+    }
     let counted = old_rows(on, &purge, before).await?;
     let sum = plus(&counted, parts);
     if beyond(&sum, step.ceiling) {
@@ -66,6 +72,9 @@ async fn subject<T: Transacting>(
 ) -> Result<End, T::Error> {
     let read = on.read().await?;
     let footprint = on.footprint(step.map, &read)?;
+    if let Some(what) = other_schema(step.map, &footprint.fingerprint()) {
+        return Ok(Break(Stepped::Changed { what: what.to_owned() }));
+    }
     if let Some(what) = roots_missing(on, &footprint, starts).await? {
         return Ok(Break(Stepped::Changed { what }));
     }

@@ -325,8 +325,15 @@ fn reach_order(nodes: &[Node<'_>]) -> Vec<usize> {
     order
 }
 
-/// SHA-256, in hex, of what a plan rests on in the source: the map's tables, their columns and keys.
-pub(crate) fn fingerprint<'t>(tables: impl Iterator<Item = &'t str>, catalog: &Catalog) -> String {
+impl Footprint<'_> {
+    /// SHA-256, in hex, of what a plan rests on in the source.
+    pub(crate) fn fingerprint(&self) -> String {
+        fingerprint(self.nodes.iter().map(|it| &*it.table.name), self.catalog)
+    }
+}
+
+/// SHA-256, in hex, of what a plan rests on in the source: the map's tables, their columns, triggers and keys.
+pub(super) fn fingerprint<'t>(tables: impl Iterator<Item = &'t str>, catalog: &Catalog) -> String {
     use std::fmt::Write as _;
 
     use sha2::{Digest, Sha256};
@@ -339,6 +346,9 @@ pub(crate) fn fingerprint<'t>(tables: impl Iterator<Item = &'t str>, catalog: &C
         for column in &table.columns {
             let (name, nullable) = (&column.name, column.nullable);
             let _ = writeln!(text, "column {name:?} {:?} nullable {nullable}", column.type_name);
+        }
+        for trigger in &table.triggers {
+            let _ = writeln!(text, "trigger {trigger:?}");
         }
     }
     let touching =

@@ -6,7 +6,7 @@ use countersign_service::settings::datamap::{DataMap, Link, Part, Replacement, R
 use countersign_service::settings::did_you_mean;
 
 use super::build::Findings;
-use super::{Effect, Footprint, Lead, Node};
+use super::{Effect, Footprint, Node, index};
 use crate::catalog::{Catalog, Column, OnDelete, Table};
 use crate::dialect::Dialect;
 use crate::recipe::{DIGITS, Recipe};
@@ -57,7 +57,7 @@ pub(crate) fn names(map: &DataMap, catalog: &Catalog, dialect: &dyn Dialect, fin
                 key.join(", ")
             ));
         }
-        rule(table, &root.rule, &root.key, dialect, findings);
+        rule(table, &root.rule, &root.key, catalog, dialect, findings);
         root.ways.iter().for_each(|it| way(table, it, catalog, dialect, findings));
     }
     for mapped in &map.tables {
@@ -73,7 +73,7 @@ fn way(own: &Table, way: &Way, catalog: &Catalog, dialect: &dyn Dialect, finding
     for name in way.only.iter().flatten() {
         column(own, name, findings);
     }
-    rule(own, &way.rule, &own.primary_key, dialect, findings);
+    rule(own, &way.rule, &own.primary_key, catalog, dialect, findings);
     match &way.link {
         Link::Key { from, on } => {
             let other = catalog.tables.get(from);
@@ -94,7 +94,14 @@ fn way(own: &Table, way: &Way, catalog: &Catalog, dialect: &dyn Dialect, finding
 }
 
 /// Whether columns can be cleared as a rule says.
-fn rule(table: &Table, rule: &Rule, key: &[String], dialect: &dyn Dialect, findings: &mut Findings) {
+fn rule(
+    table: &Table,
+    rule: &Rule,
+    key: &[String],
+    catalog: &Catalog,
+    dialect: &dyn Dialect,
+    findings: &mut Findings,
+) {
     for name in &rule.empty {
         let Some(column) = column(table, name, findings) else { continue };
         if !column.nullable {
@@ -129,6 +136,14 @@ fn rule(table: &Table, rule: &Rule, key: &[String], dialect: &dyn Dialect, findi
         }
         if key.contains(name) {
             findings.error(format!("`{}`.`{name}` is part of the key and cannot be cleared", table.name));
+        }
+        // The database would refuse, or change rows of anybody (ON UPDATE CASCADE).
+        let mut pointing = catalog.keys.iter().filter(|it| it.parent == table.name);
+        if let Some(key) = pointing.find(|it| it.on.iter().any(|(_, theirs)| theirs == name)) {
+            findings.error(format!(
+                "`{}`.`{name}` is what `{}` points to, and cannot be cleared",
+                table.name, key.child
+            ));
         }
     }
 }
@@ -181,7 +196,7 @@ fn told_apart(footprint: &Footprint<'_>, findings: &mut Findings) {
 
 /// What will hurt, and what cannot work, once all names are known.
 pub(crate) fn fit(footprint: &Footprint<'_>, findings: &mut Findings) {
-    for node in &footprint.nodes {
+    for (i, node) in footprint.nodes.iter().enumerate() {
         let name = &node.table.name;
         if node.table.row_id.is_empty() && (node.mixes() || hooked(footprint, node)) {
             findings.error(format!(
@@ -203,6 +218,11 @@ pub(crate) fn fit(footprint: &Footprint<'_>, findings: &mut Findings) {
         if let Some(most) = footprint.map.samples(name) {
             let shown = if most == 1 { "a row".to_owned() } else { format!("up to {most} rows") };
             findings.note(format!("`{name}`: each plan holds {shown} of it, masked: one more copy"));
+        }
+        if footprint.map.chunk_rows.is_some()
+            && let Some(why) = footprint.whole_because(i)
+        {
+            findings.note(format!("`{name}` goes in the last transaction and not in parts: {why}"));
         }
         let origins = node.ways.iter().map(|it| it.origin).chain(node.detaches.iter().map(|it| it.origin));
         for from in
@@ -227,32 +247,15 @@ pub(crate) fn fit(footprint: &Footprint<'_>, findings: &mut Findings) {
                 ));
             }
         }
-        for (lead, way) in node
-            .ways
-            .iter()
-            .map(|it| (&it.lead, Some(it.way)))
-            .chain(node.detaches.iter().map(|it| (&it.lead, None)))
-        {
-            let columns: Vec<&str> = match lead {
-                Lead::Key(on) => on.iter().map(|(own, _)| &**own).collect(),
-                Lead::Value(column, _) => vec![column],
-            };
-            if !node.table.is_indexed(&columns) && !node.table.is_unique(&columns) {
-                findings.warning(format!(
-                    "`{name}`: no index on `{}`, so every look reads the whole table",
-                    columns.join(", ")
-                ));
-            }
+        for way in node.ways.iter().map(|it| it.way) {
             // A row with a legal basis is not deleted; but its row of origin may be, and then nothing says whose
             // it was.
-            if let Some(way) = way
-                && way.rule.treatment == Treatment::Keep
-                && way.rule.until.is_none()
-            {
+            if way.rule.treatment == Treatment::Keep && way.rule.until.is_none() {
                 findings.note(format!("`{name}` is kept without an end; say `until` when"));
             }
         }
     }
+    index::fit(footprint, findings);
     told_apart(footprint, findings);
     keys(footprint, findings);
 }

@@ -9,8 +9,8 @@ use countersign_service::settings::datamap::Rule;
 use super::clear::Making;
 use super::purge::Purge;
 use super::reach::Start;
-use super::{Footprint, Lead, numbers, reach_name, tuple};
-use crate::catalog::Table;
+use super::{Footprint, Lead, Node, numbers, reach_name, tuple};
+use crate::catalog::{Kind, Table};
 use crate::dialect::Dialect;
 use crate::sql::{Sql, quote};
 
@@ -73,6 +73,16 @@ fn is_plain(table: &Table) -> bool {
     !table.row_id.is_empty() && table.triggers.is_empty()
 }
 
+fn is_text(node: &Node<'_>, column: &str) -> bool {
+    node.column(column).is_none_or(|it| it.kind == Kind::Text)
+}
+
+/// The condition that a row of `child` points to the row called `x`.
+fn pointing(child: &str, on: &[(String, String)]) -> String {
+    let same = on.iter().map(|(own, theirs)| format!("y.{} = x.{}", quote(own), quote(theirs)));
+    format!("EXISTS (SELECT 1 FROM {child} AS y WHERE {})", same.collect::<Vec<_>>().join(" AND "))
+}
+
 impl<'a> Footprint<'a> {
     /// What goes in parts, in the order of the whole: first what is cleared, then what is deleted.
     pub(crate) fn portions(&self, starts: &[Start]) -> Vec<Portion> {
@@ -80,10 +90,28 @@ impl<'a> Footprint<'a> {
         for (i, line, rule) in self.cleared_in_parts() {
             portions.push(self.clearing_portion(i, line, rule, self.nodes.len() + portions.len(), starts));
         }
-        for i in self.ties.order.iter().flatten().copied().filter(|it| self.is_leaf(*it)) {
-            portions.push(self.deleting_portion(i, self.nodes.len() + portions.len(), starts));
+        for i in self.ties.order.iter().flatten().copied() {
+            if let Ok(hanging) = self.deletes_alone(i) {
+                portions.push(self.deleting_portion(i, &hanging, self.nodes.len() + portions.len(), starts));
+            }
         }
         portions
+    }
+
+    /// Why rows of a node wait for the last transaction although they are cleared or deleted.
+    pub(crate) fn whole_because(&self, i: usize) -> Option<&'static str> {
+        let node = &self.nodes[i];
+        if node.root.is_some() {
+            return None;
+        }
+        let deleted = !self.deleting(node).is_empty();
+        let deleted = deleted.then(|| self.deletes_alone(i).err()).flatten();
+        deleted.or_else(|| {
+            let mut rules = self.clearing(node).into_iter();
+            rules.any(|(_, rule)| !self.clears_alone(i, rule)).then_some(
+                "a column that is cleared leads to it or from it, names its rows, or is acted on by a trigger",
+            )
+        })
     }
 
     /// The lines whose rows are cleared in parts, each with its node.
@@ -99,12 +127,11 @@ impl<'a> Footprint<'a> {
         let node = &self.nodes[i];
         let changed = |name: &str| rule.empty.iter().any(|it| it == name) || rule.replace.contains_key(name);
         let by_which_it_is_named = node.table.row_id.iter().any(|it| changed(it));
-        let on_which_others_rest = node.carried.iter().any(|it| changed(it))
-            || self
-                .catalog
-                .keys
-                .iter()
-                .any(|it| it.parent == node.table.name && it.on.iter().any(|(_, theirs)| changed(theirs)));
+        let on_which_others_rest =
+            node.carried.iter().any(|it| changed(it))
+                || self.catalog.keys.iter().any(|it| {
+                    it.parent == node.table.name && it.on.iter().any(|(_, theirs)| changed(theirs))
+                });
         let by_which_it_is_reached = node.ways.iter().any(|it| match &it.lead {
             Lead::Key(on) => on.iter().any(|(own, _)| changed(own)),
             Lead::Value(column, _) => changed(column),
@@ -124,19 +151,54 @@ impl<'a> Footprint<'a> {
         })
     }
 
-    fn is_leaf(&self, i: usize) -> bool {
+    /// The conditions that something hangs on a row called `x`: only a row on which nothing hangs any more goes in a
+    /// part. Or why it cannot.
+    fn deletes_alone(&self, i: usize) -> Result<Vec<String>, &'static str> {
         let node = &self.nodes[i];
-        let is_pointed_to = self.catalog.keys.iter().any(|it| it.parent == node.table.name);
-        let told_apart_alone = node.root.is_none() && node.stay_line.is_none();
-        told_apart_alone && is_plain(node.table) && !self.leads_on(i) && !is_pointed_to
+        if node.root.is_some() || node.stay_line.is_some() {
+            return Err("its rows may be others' too");
+        }
+        if !is_plain(node.table) {
+            return Err("it has a trigger, or nothing names one of its rows");
+        }
+        let unclear = "what hangs on one of its rows cannot be told by keys";
+        let mut pointers: BTreeSet<(&str, &[(String, String)])> = BTreeSet::new();
+        for key in self.catalog.keys.iter().filter(|it| it.parent == node.table.name) {
+            let child = self.catalog.tables.get(&key.child).filter(|_| !key.on.is_empty());
+            pointers.insert((&child.ok_or(unclear)?.quoted, &key.on));
+        }
+        for other in &self.nodes {
+            let ways = other.ways.iter().filter(|it| it.origin == i).map(|it| &it.lead);
+            let detaches = other.detaches.iter().filter(|it| it.origin == i).map(|it| &it.lead);
+            for lead in ways.chain(detaches) {
+                let Lead::Key(on) = lead else { return Err(unclear) };
+                // Texts that no key of the source compares may be of two kinds.
+                if !self.loose(other, node, on).is_empty() && on.iter().any(|it| is_text(other, &it.0)) {
+                    return Err(unclear);
+                }
+                pointers.insert((&other.table.quoted, on));
+            }
+        }
+        Ok(pointers.into_iter().map(|(child, on)| pointing(child, on)).collect())
     }
 
-    fn deleting_portion(&self, i: usize, number: usize, starts: &[Start]) -> Portion {
+    fn deleting_portion(&self, i: usize, hanging: &[String], number: usize, starts: &[Start]) -> Portion {
         let node = &self.nodes[i];
         let mut pick = Sql::new(self.dialect);
-        pick.push(&format!("SELECT {} FROM (", ids(node.table, "p.")));
-        self.reached(i, starts, &mut pick);
-        pick.push(&format!(") AS p WHERE p.rule IN ({})", numbers(&self.deleting(node))));
+        let of_them = format!(") AS p WHERE p.rule IN ({})", numbers(&self.deleting(node)));
+        if hanging.is_empty() {
+            pick.push(&format!("SELECT {} FROM (", ids(node.table, "p.")));
+            self.reached(i, starts, &mut pick);
+            pick.push(&of_them);
+        } else {
+            pick.push(&format!("SELECT {} FROM {} AS x WHERE ", own_ids(node.table), node.table.quoted));
+            pick.push(&format!("{} IN (SELECT {} FROM (", node.row_id("x"), ids(node.table, "p.")));
+            self.reached(i, starts, &mut pick);
+            pick.push(&format!("{of_them})"));
+            for it in hanging {
+                pick.push(&format!(" AND NOT {it}"));
+            }
+        }
         Portion::deleting(node.table, number, self.leading_to(i), pick, self.dialect)
     }
 

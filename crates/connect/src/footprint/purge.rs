@@ -4,7 +4,7 @@ use countersign_core::plan::{Counts, PlanLine, Treatment};
 use countersign_core::time::Timestamp;
 use countersign_service::settings::datamap::Dataset;
 
-use super::build::Findings;
+use super::build::{Findings, fingerprint};
 use super::count::bytes;
 use crate::catalog::{Catalog, Column, Table};
 use crate::dialect::Dialect;
@@ -12,6 +12,7 @@ use crate::sql::{Sql, quote};
 
 /// Old rows of one table.
 pub(crate) struct Purge<'a> {
+    catalog: &'a Catalog,
     pub(crate) dataset: &'a Dataset,
     pub(crate) table: &'a Table,
     age: &'a Column,
@@ -52,7 +53,12 @@ impl<'a> Purge<'a> {
             }
         }
         let purge = table.zip(age).filter(|_| !findings.are_fatal());
-        (purge.map(|(table, age)| Self { dataset, table, age, dialect }), findings)
+        (purge.map(|(table, age)| Self { dataset, catalog, table, age, dialect }), findings)
+    }
+
+    /// SHA-256, in hex, of what a plan rests on in the source.
+    pub(crate) fn fingerprint(&self) -> String {
+        fingerprint([&*self.table.name].into_iter(), self.catalog)
     }
 
     /// The plan's line, without rows.

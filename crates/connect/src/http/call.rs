@@ -30,6 +30,7 @@ pub(super) async fn send(options: &Options, what: &str, ask: &Ask<'_>) -> Result
     let addresses = address::resolve(&url, options.allow_private).await.map_err(Failed::Before)?;
     let broken = |it: reqwest::Error| Failed::Before(kind(&it));
     let client = Client::builder()
+        .user_agent(concat!("countersign/", env!("CARGO_PKG_VERSION")))
         .redirect(redirect::Policy::none())
         .retry(retry::never())
         .no_proxy()

@@ -42,7 +42,6 @@ pub(super) fn read(url: &str) -> Result<Opts, String> {
         .socket(socket)
         .ssl_opts(ssl)
         .tcp_keepalive(Some(Duration::from_secs(30)))
-        .connect_attribute("program_name", "countersign")
         .connect_attribute("_client_name", "countersign")
         .stmt_cache_size(0)
         .into())

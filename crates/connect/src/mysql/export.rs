@@ -69,6 +69,7 @@ impl MysqlSource {
         match target {
             Target::Subject(roots) => {
                 let footprint = self.footprint(map, &read, session)?;
+                job::as_signed(&self.name, map, &footprint.fingerprint())?;
                 let starts = self.starts(map, roots)?;
                 let piece = |section: Section<'_>| {
                     let mut sql = Sql::new(session.dialect());
@@ -85,6 +86,7 @@ impl MysqlSource {
             }
             Target::Dataset { name, before } => {
                 let purge = self.purge(map, &read, name, session)?;
+                job::as_signed(&self.name, map, &purge.fingerprint())?;
                 let columns = purge.table.columns.clone();
                 let table = purge.table.name.clone();
                 Ok(vec![Piece { table, columns, left_out: vec![], sql: purge.read(*before) }])

@@ -7,7 +7,6 @@ use countersign_service::settings::datamap::DataMap;
 use super::MysqlSource;
 use super::connection::Session;
 use super::export::cell;
-use crate::footprint::build;
 use crate::footprint::count::weighed;
 use crate::sql::Sql;
 
@@ -19,24 +18,23 @@ impl MysqlSource {
         target: &Target,
     ) -> Result<SourcePlan, SourceError> {
         let read = self.catalog(session).await?;
-        let (lines, sql, tables): (_, Sql, Vec<String>) = match target {
+        let (lines, sql, fingerprint) = match target {
             Target::Subject(roots) => {
                 let footprint = self.footprint(map, &read, session)?;
                 let mut sql = Sql::new(session.dialect());
                 footprint.with_weighed(&self.starts(map, roots)?, &mut sql);
                 footprint.weigh(&mut sql);
-                let tables = footprint.nodes.iter().map(|it| it.table.name.clone()).collect();
-                (footprint.lines.clone(), sql, tables)
+                (footprint.lines.clone(), sql, footprint.fingerprint())
             }
             Target::Dataset { name, before } => {
                 let purge = self.purge(map, &read, name, session)?;
-                (vec![purge.line()], purge.weigh(*before), vec![purge.table.name.clone()])
+                (vec![purge.line()], purge.weigh(*before), purge.fingerprint())
             }
         };
         let counted = session.weighed(&sql).await.map_err(|it| self.failed(&it))?;
         Ok(SourcePlan {
             source: self.name.clone(),
-            fingerprint: build::fingerprint(tables.iter().map(String::as_str), &read.catalog),
+            fingerprint,
             map_version: map.version().to_owned(),
             lines: weighed(lines, counted),
         })

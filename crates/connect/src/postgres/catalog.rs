@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Error, GenericClient};
 
-use crate::catalog::{Catalog, Column, ForeignKey, Kind, OnDelete, Table};
+use crate::catalog::{self, Catalog, Column, ForeignKey, Kind, OnDelete, Table};
 use crate::sql::quote;
 
 /// Ordinary and partitioned tables; a partition's rows are its parent's. Of triggers and rules, those that act on a
@@ -44,9 +44,10 @@ SELECT i.indrelid, i.indisunique AND i.indpred IS NULL, i.indisprimary,
        (SELECT array_agg(a.attname::text ORDER BY k.n)
           FROM unnest(i.indkey::int2[]) WITH ORDINALITY k(attnum, n)
           JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
-         WHERE k.n <= i.indnkeyatts)
+         WHERE k.n <= i.indnkeyatts),
+       CASE WHEN i.indkey[0] = 0 THEN pg_catalog.pg_get_indexdef(i.indexrelid, 1, true) END, 0 = ANY (i.indkey::int2[])
   FROM pg_catalog.pg_index i
- WHERE i.indrelid = ANY ($1::oid[]) AND i.indisvalid AND i.indpred IS NULL AND NOT 0 = ANY (i.indkey::int2[])
+ WHERE i.indrelid = ANY ($1::oid[]) AND i.indisvalid AND i.indpred IS NULL
  ORDER BY i.indexrelid";
 
 /// Without the copies that partitions have of their parents' keys. A key that a part alone has is its parent's here.
@@ -127,6 +128,11 @@ async fn indexes(
     for row in client.query_typed(INDEXES, &[(&oids, Type::OID_ARRAY)]).await? {
         let Some(table) = tables.get_mut(&row.get(0)) else { continue };
         let (unique, primary): (bool, bool) = (row.get(1), row.get(2));
+        let (first, over_expressions): (Option<String>, bool) = (row.get(4), row.get(5));
+        if over_expressions {
+            table.lowered.extend(first.as_deref().and_then(catalog::lowered));
+            continue;
+        }
         let Some(columns): Option<Vec<String>> = row.get(3) else { continue };
         if unique {
             table.uniques.push(columns.clone());

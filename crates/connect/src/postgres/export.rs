@@ -55,6 +55,7 @@ impl PostgresSource {
         match target {
             Target::Subject(roots) => {
                 let footprint = self.footprint(map, &catalog)?;
+                job::as_signed(&self.name, map, &footprint.fingerprint())?;
                 let starts = self.starts(map, roots)?;
                 let piece = |section: crate::footprint::read::Section<'_>| {
                     let mut sql = Sql::new(&Postgres);
@@ -71,6 +72,7 @@ impl PostgresSource {
             }
             Target::Dataset { name, before } => {
                 let purge = self.purge(map, &catalog, name)?;
+                job::as_signed(&self.name, map, &purge.fingerprint())?;
                 let columns = purge.table.columns.clone();
                 let table = purge.table.name.clone();
                 Ok(vec![Piece { table, columns, left_out: vec![], sql: purge.read(*before) }])

@@ -12,12 +12,15 @@ const SESSION: &str = "SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET Int
 /// How long to wait for a connection, and for a free one.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A pool over the database at `url`; what is wrong with the address, without the address.
-pub(super) fn build(url: &str, size: usize) -> Result<Pool, String> {
+/// A pool over the database at `url`, in which the server sees which source we are, unless the address calls us otherwise;
+/// what is wrong with the address, without the address.
+pub(super) fn build(source: &str, url: &str, size: usize) -> Result<Pool, String> {
     let mut config: tokio_postgres::Config = url
         .parse()
         .map_err(|_| "its url is not of the form postgres://user:password@host:port/database".to_owned())?;
-    config.application_name("countersign");
+    if config.get_application_name().is_none() {
+        config.application_name(format!("countersign/{source}"));
+    }
     if config.get_connect_timeout().is_none() {
         config.connect_timeout(PATIENCE);
     }

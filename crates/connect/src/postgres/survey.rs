@@ -6,7 +6,6 @@ use countersign_service::settings::datamap::DataMap;
 use tokio_postgres::{GenericClient, Row};
 
 use super::{Postgres, PostgresSource, connection};
-use crate::footprint::build;
 use crate::footprint::count::weighed;
 use crate::sql::Sql;
 
@@ -18,24 +17,23 @@ impl PostgresSource {
         target: &Target,
     ) -> Result<SourcePlan, SourceError> {
         let catalog = self.catalog(client).await?;
-        let (lines, sql, tables): (_, Sql, Vec<String>) = match target {
+        let (lines, sql, fingerprint) = match target {
             Target::Subject(roots) => {
                 let footprint = self.footprint(map, &catalog)?;
                 let mut sql = Sql::new(&Postgres);
                 footprint.with_weighed(&self.starts(map, roots)?, &mut sql);
                 footprint.weigh(&mut sql);
-                let tables = footprint.nodes.iter().map(|it| it.table.name.clone()).collect();
-                (footprint.lines.clone(), sql, tables)
+                (footprint.lines.clone(), sql, footprint.fingerprint())
             }
             Target::Dataset { name, before } => {
                 let purge = self.purge(map, &catalog, name)?;
-                (vec![purge.line()], purge.weigh(*before), vec![purge.table.name.clone()])
+                (vec![purge.line()], purge.weigh(*before), purge.fingerprint())
             }
         };
         let counted = connection::weighed(client, &sql).await.map_err(|it| self.failed(&it))?;
         Ok(SourcePlan {
             source: self.name.clone(),
-            fingerprint: build::fingerprint(tables.iter().map(String::as_str), &catalog),
+            fingerprint,
             map_version: map.version().to_owned(),
             lines: weighed(lines, counted),
         })

@@ -1,10 +1,10 @@
 //! Reads SQLite's catalogue: its pragmas as tables.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::Connection;
 
-use crate::catalog::{Catalog, Column, ForeignKey, Kind, OnDelete, Table};
+use crate::catalog::{self, Catalog, Column, ForeignKey, Kind, OnDelete, Table};
 use crate::sql::quote;
 
 /// Every ordinary table of the file, and its foreign keys.
@@ -53,6 +53,7 @@ fn table(connection: &Connection, name: &str, without_rowid: bool) -> rusqlite::
     let listed: Vec<(String, bool, bool)> = statement
         .query_map([name], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
         .collect::<Result<_, _>>()?;
+    let lowered = lowered(connection, name, &columns)?;
     for (index, unique, partial) in listed {
         let mut statement = connection.prepare("SELECT name FROM pragma_index_info(?1) ORDER BY seqno")?;
         let names: Vec<Option<String>> =
@@ -86,9 +87,26 @@ fn table(connection: &Connection, name: &str, without_rowid: bool) -> rusqlite::
         row_id,
         uniques,
         indexes,
+        lowered,
         triggers,
         ..Table::default()
     })
+}
+
+/// Columns that an index without a condition begins with in lower case.
+fn lowered(connection: &Connection, table: &str, columns: &[Column]) -> rusqlite::Result<BTreeSet<String>> {
+    let mut statement = connection.prepare(
+        "SELECT sql FROM main.sqlite_schema WHERE type = 'index' AND tbl_name = ?1 AND sql LIKE '%lower(%' \
+         AND sql NOT LIKE '%)%where%'",
+    )?;
+    let written: Vec<String> = statement.query_map([table], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let column = |sql: &String| {
+        // Up to where the first part ends: `lower(mail), id)`.
+        let (_, parts) = sql.split_once('(')?;
+        let column = catalog::lowered(&parts[..=parts.find(')')?])?;
+        columns.iter().map(|it| &it.name).find(|it| it.eq_ignore_ascii_case(&column)).cloned()
+    };
+    Ok(written.iter().filter_map(column).collect())
 }
 
 fn foreign_keys(

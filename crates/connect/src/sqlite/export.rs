@@ -28,6 +28,7 @@ impl Inner {
         match target {
             Target::Subject(roots) => {
                 let footprint = self.footprint(map, &catalog)?;
+                job::as_signed(&self.name, map, &footprint.fingerprint())?;
                 let starts = self.starts(map, roots)?;
                 for section in footprint.sections() {
                     let mut sql = Sql::new(&Sqlite);
@@ -40,6 +41,7 @@ impl Inner {
             }
             Target::Dataset { name, before } => {
                 let purge = self.purge(map, &catalog, name)?;
+                job::as_signed(&self.name, map, &purge.fingerprint())?;
                 let columns: Vec<&Column> = purge.table.columns.iter().collect();
                 let rows =
                     self.send(connection, &purge.read(*before), &purge.table.name, &columns, vec![], out)?;

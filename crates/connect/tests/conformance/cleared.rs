@@ -1,6 +1,6 @@
 //! Subjects with a key of two columns whose row stays, without the person, because kept rows need it.
 
-use countersign_service::ports::source::{Identity, RootKey, Stepped, Target};
+use countersign_service::ports::source::{Identity, RootKey, Severity, SourceError, Stepped, Target};
 
 use super::given::Given;
 
@@ -72,6 +72,48 @@ from = "shared_flat"
 on = { id = "flat_id" }
 treatment = "keep-for-others"
 "#;
+
+/// A column that anybody's rows point to.
+pub const POINTED_TO: &str = "
+CREATE TABLE member (
+    id integer PRIMARY KEY,
+    nick varchar(40) NOT NULL UNIQUE
+);
+CREATE TABLE mention (
+    id integer PRIMARY KEY,
+    nick varchar(40),
+    {key FOREIGN KEY (nick) REFERENCES member (nick) ON UPDATE CASCADE}
+);
+-- rows
+INSERT INTO member VALUES (1, 'ana'), (2, 'ben');
+INSERT INTO mention VALUES (1, 'ana'), (2, 'ben');
+";
+
+pub const POINTED_TO_MAP: &str = r#"
+source = "shop"
+[[root]]
+table = "member"
+key = ["id"]
+identities = { nick = "nick" }
+treatment = "clear"
+replace = { nick = "erased-{key}" }
+[[table]]
+name = "mention"
+[[table.way]]
+from = "member"
+on = { nick = "nick" }
+treatment = "detach"
+"#;
+
+/// The database would change them along the key, beyond the plan.
+pub async fn a_column_that_others_point_to_is_not_cleared(given: Given) {
+    let findings = given.source.check(&given.map).await.unwrap();
+    let told = findings.iter().find(|it| it.severity == Severity::Error).map(|it| &*it.message);
+    assert_eq!(told, Some("`member`.`nick` is what `mention` points to, and cannot be cleared"));
+    let root = RootKey { source: "shop".to_owned(), table: "member".to_owned(), key: "[\"1\"]".to_owned() };
+    let refused = given.source.survey(&given.map, &Target::Subject(vec![root])).await;
+    assert!(matches!(refused, Err(SourceError::Refused { .. })), "{refused:?}");
+}
 
 fn member(tenant: &str) -> Target {
     let key = format!("[\"{tenant}\",\"1\"]");

@@ -33,6 +33,13 @@ enum Place {
     Mariadb(mariadb::Database<'static>),
 }
 
+/// An engine, and where it is.
+pub enum Engine {
+    Sqlite(PathBuf),
+    Postgres(String),
+    Mariadb(String),
+}
+
 pub fn map(text: &str) -> DataMap {
     DataMap::parse(text).unwrap_or_else(|mistakes| panic!("{}", mistakes[0]))
 }
@@ -150,6 +157,60 @@ impl Given {
         }
     }
 
+    /// The same source to a node that waits for nobody: so long for a lock, and so long for a statement.
+    pub fn impatient(&self, lock_timeout_ms: u64, statement_timeout_ms: u64) -> Box<dyn Source> {
+        match &self.place {
+            Place::Sqlite(path, _) => {
+                let options =
+                    sqlite::Options { busy_timeout_ms: lock_timeout_ms, ..sqlite::Options::new(path) };
+                Box::new(sqlite::SqliteSource::open("shop", options).expect("a source"))
+            }
+            Place::Postgres(database) => {
+                let options = postgres::Options {
+                    lock_timeout_ms,
+                    statement_timeout_ms,
+                    ..postgres::Options::new(database.url())
+                };
+                Box::new(postgres::PostgresSource::open("shop", options).expect("a source"))
+            }
+            Place::Mariadb(database) => {
+                let options = mysql::Options {
+                    lock_timeout_ms,
+                    statement_timeout_ms,
+                    ..mysql::Options::new(database.url())
+                };
+                Box::new(mysql::MysqlSource::open("shop", options).expect("a source"))
+            }
+        }
+    }
+
+    /// A source of the same kind where nobody answers.
+    pub fn nowhere(&self) -> Box<dyn Source> {
+        match &self.place {
+            Place::Sqlite(path, _) => {
+                let options = sqlite::Options::new(path.with_extension("missing"));
+                Box::new(sqlite::SqliteSource::open("shop", options).expect("a source"))
+            }
+            Place::Postgres(_) => {
+                let options = postgres::Options::new("postgres://shop@127.0.0.1:1/shop");
+                Box::new(postgres::PostgresSource::open("shop", options).expect("a source"))
+            }
+            Place::Mariadb(_) => {
+                let options = mysql::Options::new("mysql://shop@127.0.0.1:1/shop");
+                Box::new(mysql::MysqlSource::open("shop", options).expect("a source"))
+            }
+        }
+    }
+
+    /// Which engine it is.
+    pub fn engine(&self) -> Engine {
+        match &self.place {
+            Place::Sqlite(path, _) => Engine::Sqlite(path.clone()),
+            Place::Postgres(database) => Engine::Postgres(database.url()),
+            Place::Mariadb(database) => Engine::Mariadb(database.url()),
+        }
+    }
+
     /// Runs SQL beside the source.
     pub fn run(&self, sql: &str) {
         match &self.place {
@@ -179,6 +240,11 @@ impl Given {
     /// Whether no foreign key is without an index.
     pub fn indexes_keys(&self) -> bool {
         matches!(self.place, Place::Mariadb(_))
+    }
+
+    /// Whether there are indexes over expressions.
+    pub fn indexes_expressions(&self) -> bool {
+        !matches!(self.place, Place::Mariadb(_))
     }
 
     pub fn rows(&self, table: &str) -> i64 {

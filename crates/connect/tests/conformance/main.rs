@@ -4,7 +4,9 @@
 #![allow(missing_docs, clippy::unwrap_used, unreachable_pub)]
 
 mod cleared;
+mod faults;
 mod given;
+mod kept;
 mod parts;
 mod permit;
 mod rules;
@@ -71,6 +73,12 @@ on_each_engine! {
     all_parts_together_stay_within_what_was_signed
     rows_that_are_cleared_in_parts_are_no_more_than_was_signed
     a_purge_goes_in_parts_too
+    a_source_that_is_down_is_not_available
+    a_statement_that_takes_too_long_is_broken_off
+    a_source_that_may_only_be_read_is_not_available
+    a_source_without_room_is_not_available
+    what_somebody_else_has_locked_is_not_available
+    out_of_a_deadlock_comes_one_erasure
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -192,5 +200,28 @@ async fn in_parts_values_become_the_same_pseudonyms() {
     }
     if let Some(given) = given::mariadb_of(treatments::SCHEMA, &text, true) {
         treatments::values_become_pseudonyms_and_say_less(given).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_kept_goes_when_its_time_is_over() {
+    kept::what_was_kept_goes_when_its_time_is_over(given::sqlite_of(kept::SCHEMA, kept::MAP)).await;
+    if let Some(given) = given::postgres_of(kept::SCHEMA, kept::MAP) {
+        kept::what_was_kept_goes_when_its_time_is_over(given).await;
+    }
+    if let Some(given) = given::mariadb_of(kept::SCHEMA, kept::MAP, false) {
+        kept::what_was_kept_goes_when_its_time_is_over(given).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_column_that_others_point_to_is_not_cleared() {
+    let (schema, map) = (cleared::POINTED_TO, cleared::POINTED_TO_MAP);
+    cleared::a_column_that_others_point_to_is_not_cleared(given::sqlite_of(schema, map)).await;
+    if let Some(given) = given::postgres_of(schema, map) {
+        cleared::a_column_that_others_point_to_is_not_cleared(given).await;
+    }
+    if let Some(given) = given::mariadb_of(schema, map, false) {
+        cleared::a_column_that_others_point_to_is_not_cleared(given).await;
     }
 }

@@ -160,6 +160,9 @@ pub async fn in_parts_the_same_rows_go_as_in_one(given: Given) {
     let cleared = parts.iter().map(|it| touched(it).of("shop", "invoice")).sum::<u64>();
     assert!(cleared > 0, "rows are cleared in parts too");
     assert_eq!(sum.of("shop", "invoice"), cleared, "and counted once, though they are the subject's still");
+    let in_order = |table: &str| parts.iter().position(|it| touched(it).of("shop", table) > 0);
+    assert!(in_order("returned") < in_order("line"), "what hangs on a row goes before it");
+    assert!(in_order("line") < in_order("Order"));
     for of_shared_rows in ["address", "message", "attachment"] {
         let in_parts = parts.iter().any(|it| touched(it).of("shop", of_shared_rows) > 0);
         assert!(!in_parts, "whose `{of_shared_rows}` are is for the whole to say");

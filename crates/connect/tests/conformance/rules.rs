@@ -1,10 +1,13 @@
 //! The rules, one function each, for any engine.
 
 use countersign_core::plan::Counts;
-use countersign_core::receipt::Outcome;
+use countersign_core::receipt::{Outcome, ReceiptKey};
 use countersign_core::time::Timestamp;
-use countersign_service::ports::source::{AttributeValue, Severity, SourceError, Stepped, Target};
+use countersign_service::ports::source::{
+    AttributeValue, Identity, Match, Severity, SourceError, Stepped, Target,
+};
 
+pub use super::faults::*;
 use super::given::{Given, MAP, map, root, subject};
 pub use super::parts::*;
 use super::permit::{key, permit};
@@ -21,6 +24,19 @@ pub async fn the_map_fits_and_unindexed_paths_are_named(given: Given) {
     let unindexed =
         |table: &str| findings.iter().any(|it| it.message.contains(&format!("`{table}`: no index")));
     assert!(unindexed("subscriber"));
+    // An index that does not compare as the map does serves nothing.
+    let serves = async |sql: &str, message: &str| {
+        given.run(sql);
+        let findings = given.source.check(&given.map).await.unwrap();
+        !findings.iter().any(|it| it.message.contains(message))
+    };
+    let (subscriber, customer) = ("`subscriber`: no index", "looking somebody up by email");
+    assert!(!serves("CREATE INDEX plain ON subscriber (mail)", subscriber).await);
+    if given.indexes_expressions() {
+        assert!(serves("CREATE INDEX lowered ON subscriber (lower(mail))", subscriber).await);
+        assert!(!serves("CREATE INDEX by_mail_plainly ON customer (email)", customer).await);
+        assert!(serves("CREATE INDEX by_mail ON customer (lower(email))", customer).await);
+    }
     // Where keys have an index by themselves, there is nothing to say.
     assert_eq!(unindexed("message"), !given.indexes_keys());
     assert!(!unindexed("Order"));
@@ -246,6 +262,15 @@ pub async fn the_look_afterwards_finds_what_came_back(given: Given) {
     given.run("INSERT INTO subscriber VALUES ('ana@EXAMPLE.test', '2026')");
     given.run("INSERT INTO event_log VALUES (9, 'customer:1')");
     assert_eq!(given.left(&subject(ANA)).await, 2, "also by the e-mail that nothing holds any more");
+
+    // Another process knows no more than it is told.
+    let other = given.impatient(5_000, 60_000);
+    let left = async || other.left(&given.map, &subject(ANA)).await.unwrap().rows();
+    assert_eq!(left().await, 1, "the root key alone");
+    let identity = Identity { kind: "email".to_owned(), value: "ana@example.test".to_owned() };
+    let held = Match { root: root(ANA), identities: vec![identity], attributes: vec![] };
+    other.remember(&given.map, &[held]);
+    assert_eq!(left().await, 2);
 }
 
 pub async fn a_purge_takes_rows_older_than_a_moment(given: Given) {
@@ -293,4 +318,19 @@ pub async fn the_fingerprint_changes_with_the_schema(given: Given) {
     given.run("ALTER TABLE invoice ADD COLUMN extra text");
     let after = given.source.survey(&given.map, &subject(ANA)).await.unwrap();
     assert_ne!(before.fingerprint, after.fingerprint);
+
+    // What was signed before is neither handed out nor erased in the other schema.
+    let [old, new] = [before, after].map(|it| given.map.resting_on(&it.fingerprint));
+    let (out, _rows) = tokio::sync::mpsc::channel(1_000);
+    let handed = given.source.export(&permit(1, "export", None), &old, &subject(ANA), out).await;
+    assert!(matches!(handed, Err(SourceError::Refused { .. })), "{handed:?}");
+    let erase = permit(1, "erase", None);
+    let part = ReceiptKey { chunk: 1, ..key(1) };
+    for key in [&key(1), &part] {
+        let stepped = given.source.erase(&erase, key, &old, &subject(ANA)).await.unwrap();
+        assert!(matches!(stepped, Stepped::Changed { .. }), "{stepped:?}");
+        assert_eq!(given.source.receipt(key).await.unwrap(), None);
+    }
+    let stepped = given.source.erase(&erase, &key(1), &new, &subject(ANA)).await.unwrap();
+    assert!(matches!(stepped, Stepped::Done(_)), "{stepped:?}");
 }

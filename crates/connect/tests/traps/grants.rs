@@ -116,7 +116,7 @@ async fn the_rights_that_are_printed_are_enough_and_the_lack_of_one_is_named() {
         }
     };
     assert!(matches!(whole, Stepped::Done(_)), "{whole:?}");
-    assert_eq!(key.chunk, 3, "her two things went in parts");
+    assert_eq!(key.chunk, 4, "her two things went in parts, and the note");
     assert_eq!(source.left(&map, &ana).await.unwrap().rows(), 0);
     drop(source);
     database.run(&format!("DROP OWNED BY {role}")).unwrap();

@@ -44,7 +44,7 @@ treatment = "keep-for-others"
 /// What the server says of sessions of ours in this database.
 fn sessions(database: &Database<'_>, condition: &str) -> i64 {
     let sql = format!(
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'countersign' \
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'countersign/shop' \
          AND {condition}"
     );
     database.run(&sql).unwrap().trim().parse().unwrap()

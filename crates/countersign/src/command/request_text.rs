@@ -1,6 +1,9 @@
 //! A request in words, for a terminal.
 
-use countersign_client::view::{Outcome, Request, Verdict};
+use std::time::Duration;
+
+use countersign_client::view::{LastTime, Outcome, Plan, Request, Verdict};
+use indicatif::DecimalBytes;
 
 use crate::output::columns;
 
@@ -41,25 +44,7 @@ pub(crate) fn whole(request: &Request) -> String {
         lines.push(self::verdict(verdict));
     }
     if let Some(plan) = &request.plan {
-        // What the data map would do with a row matters only where something is done with it.
-        let changes = !matches!(request.action.as_str(), "access" | "export");
-        lines.push(format!("plan: {} rows{}", plan.rows(), if changes { "" } else { " to hand over" }));
-        let mut rows = Vec::new();
-        for source in &plan.sources {
-            for table in source.tables.iter().filter(|table| table.rows > 0) {
-                let basis = table.legal_basis.as_deref().filter(|_| changes).unwrap_or_default();
-                let until = table.until.as_ref().filter(|_| changes);
-                let until = until.map_or_else(String::new, |it| format!(", until {it}"));
-                let treatment = if changes { table.treatment.as_str() } else { "" };
-                rows.push(vec![
-                    format!("  {}.{}", source.name, table.table),
-                    treatment.to_owned(),
-                    table.rows.to_string(),
-                    format!("{basis}{until}"),
-                ]);
-            }
-        }
-        lines.push(columns(&rows));
+        lines.push(self::plan(plan, !matches!(request.action.as_str(), "access" | "export")));
         for recipient in &request.tells {
             lines.push(format!("  tells {}, which holds {}", recipient.name, recipient.holds));
         }
@@ -68,6 +53,41 @@ pub(crate) fn whole(request: &Request) -> String {
         lines.push(format!("token      {}", token.show()));
         lines.push("The token is the only key to this request, and is shown this once.".to_owned());
     }
+    lines.join("\n")
+}
+
+/// What would be done, table by table in the order of the steps. What the data map would do with a row matters only
+/// where something is done with it.
+fn plan(plan: &Plan, changes: bool) -> String {
+    let bytes = plan.bytes();
+    let weight = if bytes > 0 { format!(", {}", DecimalBytes(bytes)) } else { String::new() };
+    let mut lines =
+        vec![format!("plan: {} rows{weight}{}", plan.rows(), if changes { "" } else { " to hand over" })];
+    let mut rows = Vec::new();
+    for source in &plan.sources {
+        for table in source.tables.iter().filter(|table| table.rows > 0) {
+            let basis = table.legal_basis.as_deref().filter(|_| changes).unwrap_or_default();
+            let until = table.until.as_ref().filter(|_| changes);
+            let until = until.map_or_else(String::new, |it| format!(", until {it}"));
+            let treatment = if changes { table.treatment.as_str() } else { "" };
+            rows.push(vec![
+                format!("  {}.{}", source.name, table.table),
+                treatment.to_owned(),
+                table.rows.to_string(),
+                table.bytes.map_or_else(String::new, |it| DecimalBytes(it).to_string()),
+                format!("{basis}{until}"),
+            ]);
+        }
+    }
+    lines.push(columns(&rows));
+    let took = |of: &str, last: &LastTime| {
+        let took = Duration::from_millis(last.took_ms);
+        format!("  the last time {of}took {took:.1?} for {} rows", last.rows)
+    };
+    let each =
+        plan.sources.iter().filter_map(|it| Some(took(&format!("{} ", it.name), it.last_time.as_ref()?)));
+    lines.extend(each);
+    lines.extend(plan.last_time.as_ref().map(|it| took("", it)));
     lines.join("\n")
 }
 
@@ -128,4 +148,46 @@ pub(crate) fn rows(requests: &[Request]) -> String {
         );
     }
     columns(&table)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn example() -> Plan {
+        serde_json::from_value(serde_json::json!({ "sources": [{
+            "source": "shop",
+            "tables": [
+                { "table": "orders", "treatment": "delete", "rows": 12, "bytes": 3_400 },
+                { "table": "invoice", "treatment": "clear", "rows": 2, "bytes": 90, "legal_basis": "tax", "until": "2036" },
+                { "table": "address", "treatment": "detach", "rows": 1 },
+                { "table": "visit", "treatment": "delete", "rows": 0, "bytes": 0 },
+            ],
+            "last_time": { "request": "r", "took_ms": 2_300, "rows": 40 },
+        }]}))
+        .unwrap()
+    }
+
+    #[test]
+    fn a_plan_says_rows_bytes_and_what_it_took_the_last_time() {
+        insta::assert_snapshot!(plan(&example(), true), @r"
+        plan: 15 rows, 3.49 kB
+          shop.orders   delete  12  3.40 kB
+          shop.invoice  clear   2   90 B     tax, until 2036
+          shop.address  detach  1
+          the last time shop took 2.3s for 40 rows
+        ");
+    }
+
+    #[test]
+    fn what_is_handed_over_is_not_treated() {
+        insta::assert_snapshot!(plan(&example(), false), @r"
+        plan: 15 rows, 3.49 kB to hand over
+          shop.orders     12  3.40 kB
+          shop.invoice    2   90 B
+          shop.address    1
+          the last time shop took 2.3s for 40 rows
+        ");
+    }
 }

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use super::Folder;
+use super::secret::Secret;
 use super::section::Section;
-use super::sources::Secret;
 
 /// How messages reach people.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,14 +94,14 @@ impl Mail {
         let port =
             section.number("port", 1..=65_535).and_then(|port| u16::try_from(port).ok()).unwrap_or(usual);
         let user = section.text("user");
-        let password = Secret::read(section, ["password_env", "password_file"], folder);
+        let password = Secret::read(section, ["password_env", "password_file", "password_command"], folder);
         let login = match (user, password) {
             (Some(user), Some(password)) => Some((user.value, password)),
             (Some(user), None) => {
                 section.note(
                     user.span,
                     "there is no password for `user`",
-                    "add `password_env` or `password_file`",
+                    "add `password_env`, `password_file` or `password_command`",
                 );
                 None
             }

@@ -10,6 +10,7 @@ mod mail;
 pub(crate) mod mistake;
 mod oidc;
 mod portal;
+mod secret;
 mod section;
 mod server;
 mod sources;
@@ -30,10 +31,10 @@ pub(crate) use self::mail::{Mail, SmtpTls};
 use self::mistake::{Mistake, Mistakes};
 pub(crate) use self::oidc::Oidc;
 pub(crate) use self::portal::Portal;
+#[cfg(test)]
+use self::secret::Secret;
 use self::section::{Notes, Section};
 pub(crate) use self::server::Server;
-#[cfg(test)]
-use self::sources::Secret;
 pub(crate) use self::sources::{Reach, Source};
 pub(crate) use self::store::{Shared, Store, StoreTls};
 pub(crate) use self::traces::Traces;

@@ -1,11 +1,9 @@
 //! `[sources.NAME]`: how this node reaches the stores that hold people's data.
 
-use std::fmt;
 use std::path::PathBuf;
 
-use anyhow::Context;
-
 use super::Folder;
+use super::secret::Secret;
 use super::section::{Located, Section};
 
 /// A source and how to reach it.
@@ -87,67 +85,6 @@ pub(crate) struct Bucket {
     pub(crate) key_id: String,
     /// The key.
     pub(crate) secret: Secret,
-}
-
-/// A secret, or where it is. Debug shows the place alone.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) enum Secret {
-    /// Written in the configuration itself.
-    Here(String),
-    /// In an environment variable.
-    Env(String),
-    /// In a file.
-    File(PathBuf),
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Here(_) => f.write_str("Secret(…)"),
-            Self::Env(name) => write!(f, "Secret(${name})"),
-            Self::File(path) => write!(f, "Secret({})", path.display()),
-        }
-    }
-}
-
-impl Secret {
-    /// Reads at most one of two keys: the name of a variable, or of a file.
-    pub(super) fn read(
-        section: &mut Section<'_>,
-        keys: [&'static str; 2],
-        folder: Folder<'_>,
-    ) -> Option<Self> {
-        let (env, file) = (section.text(keys[0]), section.text(keys[1]));
-        match (env, file) {
-            (Some(_), Some(file)) => {
-                section.note(
-                    file.span,
-                    format!("`{}` and `{}` are both there", keys[0], keys[1]),
-                    "take one out",
-                );
-                None
-            }
-            (Some(env), None) => Some(Self::Env(env.value)),
-            (None, Some(file)) => Some(Self::File(folder.join(&file.value))),
-            (None, None) => None,
-        }
-    }
-
-    /// The secret itself.
-    ///
-    /// # Errors
-    /// When the variable is not set or the file cannot be read.
-    pub(crate) fn fetch(&self) -> anyhow::Result<String> {
-        match self {
-            Self::Here(text) => Ok(text.clone()),
-            Self::Env(name) => {
-                std::env::var(name).with_context(|| format!("the environment variable {name} is not set"))
-            }
-            Self::File(path) => std::fs::read_to_string(path)
-                .map(|text| text.trim().to_owned())
-                .with_context(|| format!("{} cannot be read", path.display())),
-        }
-    }
 }
 
 #[derive(Clone, Copy)]
@@ -232,12 +169,12 @@ fn http(section: &mut Section<'_>, folder: Folder<'_>) -> Option<Reach> {
     let key_id = section.text("key_id").map_or_else(|| "countersign".to_owned(), |it| it.value);
     let timeout_seconds = section.number("timeout_seconds", 1..=3_600).unwrap_or(30);
     let allow_private = section.truth("allow_private").unwrap_or(false);
-    let key = Secret::read(section, ["key_env", "key_file"], folder);
+    let key = Secret::read(section, ["key_env", "key_file", "key_command"], folder);
     if key.is_none() {
         section.note(
             section.span(),
             "nothing says what calls are signed with",
-            "add `key_env` or `key_file`",
+            "add `key_env`, `key_file` or `key_command`",
         );
     }
     Some(Reach::Http { url: url?.value, key_id, key: key?, timeout_seconds, allow_private })
@@ -252,9 +189,10 @@ fn bucket(section: &mut Section<'_>, folder: Folder<'_>) -> Option<Bucket> {
     if let Some(it) = endpoint.as_ref().filter(|it| !it.value.starts_with("http")) {
         section.note(it.span.clone(), "`endpoint` is no address", "begin it with `https://`");
     }
-    let secret = Secret::read(section, ["secret_env", "secret_file"], folder);
+    let secret = Secret::read(section, ["secret_env", "secret_file", "secret_command"], folder);
     if secret.is_none() {
-        section.note(section.span(), "nothing says what the key is", "add `secret_env` or `secret_file`");
+        let advice = "add `secret_env`, `secret_file` or `secret_command`";
+        section.note(section.span(), "nothing says what the key is", advice);
     }
     Some(Bucket {
         name: name?.value,
@@ -282,7 +220,7 @@ pub(super) fn postgres_url(section: &mut Section<'_>, folder: Folder<'_>) -> Opt
 
 fn url(section: &mut Section<'_>, folder: Folder<'_>, begins: Begins) -> Option<Secret> {
     let here = section.text("url");
-    let elsewhere = Secret::read(section, ["url_env", "url_file"], folder);
+    let elsewhere = Secret::read(section, ["url_env", "url_file", "url_command"], folder);
     match (here, elsewhere) {
         (Some(here), Some(_)) => {
             section.note(here.span, "the address is given twice", "take one out");
@@ -298,7 +236,7 @@ fn url(section: &mut Section<'_>, folder: Folder<'_>, begins: Begins) -> Option<
         }
         (None, Some(elsewhere)) => Some(elsewhere),
         (None, None) => {
-            let advice = "add `url_env`, `url_file` or `url`";
+            let advice = "add `url_env`, `url_file`, `url_command` or `url`";
             section.note(section.span(), "nothing says where the database is", advice);
             None
         }

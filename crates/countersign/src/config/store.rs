@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use super::Folder;
+use super::secret::Secret;
 use super::section::Section;
-use super::sources::{Secret, postgres_url};
+use super::sources::postgres_url;
 
 /// Where our own state is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,7 +60,9 @@ impl Store {
 
     pub(super) fn read(mut section: Section<'_>, folder: Folder<'_>) -> Option<Self> {
         let path = section.text("path");
-        let said = ["url", "url_env", "url_file"].map(|key| section.place(key).is_some()).contains(&true);
+        let said = ["url", "url_env", "url_file", "url_command"]
+            .map(|key| section.place(key).is_some())
+            .contains(&true);
         let store = if said { shared(&mut section, folder) } else { embedded(&mut section, folder, &path) };
         if let (true, Some(path)) = (said, path) {
             let advice = "take one out: a store is in a file or in a database";

@@ -132,16 +132,16 @@ impl Service {
     ) -> Result<Did, JobError> {
         let (source, map) = self.source_for(settings, step, history.state().dossier())?;
         // INVARIANT 3: rows that were signed as kept are not deleted because a newer map says so.
-        if !mapped_as_signed(latest, step, map) {
+        let Some(map) = mapped_as_signed(latest, step, map) else {
             return Ok(Did::Halt(Halt::Shifted(OTHER_MAP.to_owned())));
-        }
+        };
         let rows = self.rows(history.state().dossier(), step).await?;
         let permit: Permit = running.permit();
         let mut key = key(running, step);
         if map.chunk_rows.is_some() && source.in_parts() {
             key.chunk = history.state().dossier().parts_done(key.run, step).saturating_add(1);
         }
-        let outcome = at_source("erase", step, source.erase(&permit, &key, map, &rows)).await;
+        let outcome = at_source("erase", step, source.erase(&permit, &key, &map, &rows)).await;
         match outcome {
             Ok(Stepped::Done(receipt) | Stepped::Part(receipt)) => Ok(Did::Step(receipt)),
             Ok(Stepped::Void(receipt)) => {
@@ -195,9 +195,13 @@ impl Service {
         let history = self.history(id).await?;
         let dossier = history.state().dossier();
         let mut left = Counts::default();
+        let found = self.found_of(id).await?;
         for plan in &latest.plan.sources {
             let (source, map) = self.source_for(settings, &plan.source, dossier)?;
             let rows = self.rows(dossier, &plan.source).await?;
+            if let Some(found) = &found {
+                source.remember(map, &found.matches(&plan.source));
+            }
             for (source, table, rows) in source.left(map, &rows).await.map_err(retry)?.iter() {
                 left.add(source, table, rows);
             }

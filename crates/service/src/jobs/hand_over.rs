@@ -144,11 +144,11 @@ impl Service {
         for plan in &latest.plan.sources {
             let (source, map) = self.source(settings, &plan.source)?;
             // INVARIANT 3: what was signed as left out is not handed over because a newer map says so.
-            if !mapped_as_signed(latest, &plan.source, map) {
+            let Some(map) = mapped_as_signed(latest, &plan.source, map) else {
                 return Ok(Sent::Halted(Halt::Shifted(OTHER_MAP.to_owned())));
-            }
+            };
             let rows = Rows::Subject(of_source(&roots, &plan.source));
-            let handing = source.export(&permit, map, &rows, send.clone());
+            let handing = source.export(&permit, &map, &rows, send.clone());
             let counts = at_source("export", &plan.source, handing).await.map_err(retry)?;
             touched.push((plan.source.clone(), counts));
         }

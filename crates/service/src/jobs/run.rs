@@ -222,9 +222,12 @@ pub(crate) fn in_run(history: &History, run: u32) -> Option<&Running> {
     }
 }
 
-/// Whether a source is still mapped as it was when it was looked at: what is signed is done by that map or not at all.
-pub(crate) fn mapped_as_signed(latest: &Latest, source: &str, map: &DataMap) -> bool {
-    latest.plan.sources.iter().any(|plan| plan.source == source && plan.map_version == map.version())
+/// A source's map with what its plan rested on, if it is mapped as it was when it was looked at: what is signed is done
+/// by that map and in that schema or not at all.
+pub(crate) fn mapped_as_signed(latest: &Latest, source: &str, map: &DataMap) -> Option<DataMap> {
+    let mut plans = latest.plan.sources.iter();
+    let plan = plans.find(|plan| plan.source == source && plan.map_version == map.version())?;
+    Some(map.resting_on(&plan.fingerprint))
 }
 
 /// What to say when it is not.

@@ -318,6 +318,12 @@ pub trait Source: Send + Sync {
     /// with the receipt that stands: void, or done if it was done before.
     async fn void(&self, key: &ReceiptKey) -> Result<Receipt, SourceError>;
 
+    /// What root rows held when they were looked at: for [`Source::left`], which follows soft links that start at rows that
+    /// are gone by now, in a process that may not be the one that erased them.
+    fn remember(&self, map: &DataMap, found: &[Match]) {
+        let _ = (map, found);
+    }
+
     /// The look afterwards, in a new transaction: rows that should be gone or cleared and are not.
     async fn left(&self, map: &DataMap, target: &Target) -> Result<Counts, SourceError>;
 }

@@ -7,7 +7,7 @@ use countersign_core::plan::Sample;
 use countersign_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::ports::source::{AttributeValue, Identity, RootKey};
+use crate::ports::source::{AttributeValue, Identity, Match, RootKey};
 
 /// Whom the requester named: kind and normalised value.
 pub(crate) const SUBJECT: &str = "subject";
@@ -66,6 +66,9 @@ pub(crate) struct Found {
     pub(crate) at: Timestamp,
     /// Source, table, key.
     pub(crate) roots: Vec<(String, String, String)>,
+    /// By source, what its root row said of itself: for the look afterwards, when that row is gone.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) held: BTreeMap<String, Stated>,
     /// Attributes that policy reads.
     pub(crate) attributes: BTreeMap<String, Attribute>,
     /// A few rows, masked, where the data map asks for them: a copy, which lives here alone.
@@ -93,6 +96,13 @@ impl From<&AttributeValue> for Attribute {
 }
 
 impl Found {
+    /// What a source's root rows held.
+    pub(crate) fn matches(&self, source: &str) -> Vec<Match> {
+        let Some(held) = self.held.get(source) else { return Vec::new() };
+        let own = self.root_keys().into_iter().filter(|root| root.source == source);
+        own.map(|root| Match { root, identities: identities(held), attributes: Vec::new() }).collect()
+    }
+
     /// The root keys.
     pub(crate) fn root_keys(&self) -> Vec<RootKey> {
         self.roots

@@ -39,6 +39,8 @@ pub(crate) enum Looked {
 pub(crate) struct Look {
     pub(crate) roots: Vec<RootKey>,
     pub(crate) identities: Vec<Identity>,
+    /// By source, what its root row says of itself.
+    pub(crate) held: BTreeMap<String, Stated>,
     pub(crate) attributes: BTreeMap<String, Attribute>,
     pub(crate) plan: Plan,
     /// Personal.
@@ -100,6 +102,7 @@ impl Service {
                 Ok(Looked::Found(Look {
                     roots: Vec::new(),
                     identities: Vec::new(),
+                    held: BTreeMap::new(),
                     attributes: BTreeMap::new(),
                     plan,
                     samples: Vec::new(),
@@ -126,6 +129,12 @@ impl Service {
         let roots: BTreeSet<RootKey> = matches.iter().map(|found| found.root.clone()).collect();
         let identities: BTreeSet<Identity> =
             matches.iter().flat_map(|found| found.identities.clone()).collect();
+        // Of each source there is one by now.
+        let held = |found: &Match| {
+            let held = found.identities.iter().map(|it| (it.kind.clone(), it.value.clone()));
+            (found.root.source.clone(), held.collect())
+        };
+        let held = matches.iter().map(held).collect();
         let mut attributes: BTreeMap<String, Attribute> = matches
             .iter()
             .flat_map(|found| {
@@ -151,6 +160,7 @@ impl Service {
         Ok(Looked::Found(Look {
             roots: roots.into_iter().collect(),
             identities: identities.into_iter().collect(),
+            held,
             attributes,
             plan,
             samples,

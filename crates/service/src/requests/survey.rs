@@ -121,6 +121,7 @@ impl Service {
                 .iter()
                 .map(|root| (root.source.clone(), root.table.clone(), root.key.clone()))
                 .collect(),
+            held: look.held,
             attributes: look.attributes,
             samples: look.samples,
         };

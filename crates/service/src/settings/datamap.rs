@@ -134,6 +134,10 @@ pub struct DataMap {
     /// Every table that somebody looked at, with its columns; `None` where nobody wrote it down.
     #[serde(skip)]
     pub known: Option<BTreeMap<String, Vec<String>>>,
+    /// What a plan by this map rested on in the source when it was signed: a source that is another one now does not act
+    /// by it. `None`: whatever it is.
+    #[serde(skip)]
+    pub rests_on: Option<String>,
     #[serde(skip)]
     version: String,
 }
@@ -339,6 +343,12 @@ impl DataMap {
     /// SHA-256, in hex, of what the map says: white space, comments and the order of keys do not change it.
     pub fn version(&self) -> &str {
         &self.version
+    }
+
+    /// The same map, for a source as it was when its plan was signed.
+    #[must_use]
+    pub fn resting_on(&self, fingerprint: &str) -> Self {
+        Self { rests_on: Some(fingerprint.to_owned()), ..self.clone() }
     }
 
     /// The root table of this name.

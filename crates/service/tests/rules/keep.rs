@@ -165,3 +165,36 @@ async fn map_in_which_the_root_goes_before_its_rows_is_refused() {
     assert_ne!(after.version(), map.version());
     assert_eq!(map.after(86_400_000).version(), map.version(), "nothing is over yet");
 }
+
+#[tokio::test]
+async fn map_that_loses_the_way_to_what_it_keeps_is_refused() {
+    let map = "source = \"shop\"\n[[root]]\ntable = \"customer\"\nkey = [\"id\"]\nidentities = { email = \"email\" }\n\
+               treatment = \"clear\"\nempty = [\"email\"]\nbasis = \"tax\"\n\
+               [[table]]\nname = \"orders\"\n[[table.way]]\nfrom = \"customer\"\non = { customer_id = \"id\" }\n\
+               treatment = \"clear\"\nempty = [\"note\"]\nbasis = \"tax\"\nkeep_for = \"9d\"\n\
+               [[table]]\nname = \"item\"\n[[table.way]]\nfrom = \"orders\"\non = { order_id = \"id\" }\n\
+               treatment = \"keep\"\nbasis = \"tax\"\nkeep_for = \"9d\"\n";
+    let parse = countersign_service::settings::DataMap::parse;
+    assert!(parse(map).is_ok());
+    let letter = "[[table]]\nname = \"letter\"\n[[table.way]]\ncolumn = \"mail\"\nequals = \"{email}\"\n\
+                  treatment = \"keep\"\nbasis = \"tax\"\nkeep_for = \"9d\"\n";
+    for (wrong, why) in [
+        (map.replace("\"note\"", "\"customer_id\""), "`customer_id`, by which they are found, is cleared"),
+        (format!("{map}{letter}"), "`customer.email`, by which they are found, is cleared"),
+        (
+            map.replacen("keep_for = \"9d\"", "keep_for = \"3d\"", 1),
+            "the rows of `orders` that lead to them are gone",
+        ),
+        (
+            map.replacen(
+                "treatment = \"clear\"\nempty = [\"note\"]\nbasis = \"tax\"\nkeep_for = \"9d\"",
+                "treatment = \"delete\"",
+                1,
+            ),
+            "the rows of `orders` that lead to them are gone",
+        ),
+    ] {
+        let mistakes = parse(&wrong).unwrap_err();
+        assert!(mistakes[0].message.contains(why), "{why}: {mistakes:?}");
+    }
+}

@@ -8,6 +8,7 @@ use countersign_core::receipt::{Outcome, Receipt, ReceiptKey};
 use countersign_core::request::Refusal as Rule;
 use countersign_service::Refusal;
 use countersign_service::ports::store::{Status, Store};
+use countersign_service::requests::picture::Known;
 
 use crate::fixture::House;
 
@@ -110,6 +111,44 @@ async fn source_that_is_away_is_asked_again_and_then_a_person() {
     house.settle().await;
     assert_eq!(house.status(id).await, Status::Completed);
     assert_eq!((house.see(id).await.runs, house.shop.inside().erased), (2, 1));
+}
+
+#[tokio::test]
+async fn of_two_sources_each_says_how_far_it_is() {
+    let house = House::new().await;
+    house.crm.add("71", &[ANA[0]], &[("contact", 2)]);
+    let id = released(&house).await;
+    house.shop.inside().switches.unavailable = true;
+    house.settle().await;
+    let steps = async || -> Vec<(String, Known, u64)> {
+        let seen = house.see(id).await;
+        seen.steps.into_iter().map(|it| (it.source, it.known, it.rows)).collect()
+    };
+    let crm = |known, rows| ("crm".to_owned(), known, rows);
+    let shop = |known, rows| ("shop".to_owned(), known, rows);
+    assert_eq!(steps().await, [crm(Known::Done, 2), shop(Known::Unknown, 0)]);
+    house.try_again_and_again().await;
+    assert_eq!(house.status(id).await, Status::Stuck);
+    assert_eq!(steps().await, [crm(Known::Done, 2), shop(Known::Unknown, 0)], "a person sees it as it is");
+    house.shop.inside().switches.unavailable = false;
+    house.service.retry(&house.caller("otto").await, id).await.unwrap();
+    house.settle().await;
+    assert_eq!(house.status(id).await, Status::Completed);
+    let rows = house.shop.inside().receipts.values().map(touched).sum::<u64>();
+    assert_eq!(steps().await, [crm(Known::Done, 2), shop(Known::Done, rows)]);
+    assert_eq!(house.crm.inside().erased, 1, "what was done is not done again");
+
+    // Whoever looks afterwards is told what the row held that is gone.
+    let told = house.shop.inside().told.clone();
+    assert_eq!(told.len(), 1);
+    assert!(told[0].identities.iter().any(|it| (&*it.kind, &*it.value) == ANA[0]));
+}
+
+fn touched(receipt: &Receipt) -> u64 {
+    match &receipt.outcome {
+        Outcome::Done { touched } => touched.rows(),
+        Outcome::Void => 0,
+    }
 }
 
 #[tokio::test]

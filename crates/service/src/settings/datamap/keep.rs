@@ -4,10 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use countersign_core::plan::Treatment;
 
-use super::{DataMap, Root, Rule, Table, Way};
+use super::{DataMap, Link, Root, Rule, Table, Way};
 use crate::settings::section::{Page, brief};
 
 impl Rule {
+    /// Whether a column of a row that is treated so has another value then.
+    fn changes(&self, column: &str) -> bool {
+        self.empty.iter().any(|it| it == column) || self.replace.contains_key(column)
+    }
+
     /// The rule once rows have stayed for so long.
     fn after(&self, term_ms: i64) -> Self {
         match self.keep_for_ms {
@@ -53,7 +58,7 @@ impl DataMap {
         DataMap::versioned(DataMap { roots: roots.collect(), tables, ..self.clone() })
     }
 
-    /// A root must not go while rows are to go later: nothing would lead to them any more.
+    /// Rows that are to go later must be found then: a root must not go before, nor anything else by which they are reached.
     pub(super) fn check_terms(&self, page: &Page<'_>) {
         let Some(last) = self.terms(None).into_iter().next_back() else { return };
         let stays = |root: &&Root| {
@@ -66,5 +71,44 @@ impl DataMap {
             let advice = "treat it as `clear`; with a `keep_for` of its own, none shorter than the others";
             page.wrong(0..0, message, advice);
         }
+        for table in &self.tables {
+            let lost = table.ways.iter().filter_map(|way| self.lost(way, way.rule.keep_for_ms?));
+            for lost in lost {
+                let message =
+                    format!("rows of `{}` are kept for a time, and then {lost}", brief(&table.name));
+                page.wrong(0..0, message, "let stay what leads to them, or take `keep_for` away");
+            }
+        }
+    }
+
+    /// What will not be there any more once rows that a way leads to have stayed for so long.
+    fn lost(&self, way: &Way, term_ms: i64) -> Option<String> {
+        let gone = |table: &str, column: &str| {
+            format!("`{}.{}`, by which they are found, is cleared", brief(table), brief(column))
+        };
+        let (from, own, theirs): (&str, Vec<&str>, Vec<&str>) = match &way.link {
+            Link::Key { from, on } => {
+                (from, on.iter().map(|it| &*it.0).collect(), on.iter().map(|it| &*it.1).collect())
+            }
+            Link::Value { root, column, equals, .. } => (root, vec![column], equals.columns().collect()),
+        };
+        if let Some(column) = own.into_iter().find(|it| way.rule.changes(it)) {
+            return Some(format!("`{}`, by which they are found, is cleared", brief(column)));
+        }
+        let root = self.root(from).map(|it| &it.rule);
+        let between = self.tables.iter().filter(|it| it.name == from).flat_map(|it| &it.ways);
+        for rule in root.into_iter().chain(between.clone().map(|it| &it.rule)) {
+            if let Some(column) = theirs.iter().find(|it| rule.changes(it)) {
+                return Some(gone(from, column));
+            }
+        }
+        let stays = |rule: &Rule| {
+            matches!(rule.treatment, Treatment::Keep | Treatment::Clear)
+                && rule.keep_for_ms.is_none_or(|it| it >= term_ms)
+        };
+        let mut between = between;
+        between
+            .any(|it| !stays(&it.rule))
+            .then(|| format!("the rows of `{}` that lead to them are gone", brief(from)))
     }
 }

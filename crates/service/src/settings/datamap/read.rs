@@ -112,7 +112,17 @@ fn read_all<'a>(page: &'a Page<'a>, document: &'a toml::Spanned<toml::de::DeTabl
         });
         let source = source.map_or_else(String::new, |it| it.value.to_owned());
         let (roots, version) = (roots.collect(), String::new());
-        DataMap::versioned(DataMap { source, roots, tables, datasets, notify, chunk_rows, known, version })
+        DataMap::versioned(DataMap {
+            source,
+            roots,
+            tables,
+            datasets,
+            notify,
+            chunk_rows,
+            known,
+            rests_on: None,
+            version,
+        })
     })?;
     map.check_terms(page);
     page.is_clean().then_some(map)
