@@ -72,6 +72,7 @@ struct Inner {
     name: String,
     options: Options,
     memory: Memory,
+    catalog: catalog::Kept,
 }
 
 impl SqliteSource {
@@ -85,7 +86,7 @@ impl SqliteSource {
         if options.path.as_os_str().is_empty() {
             return Err(refused(&name, "the path of the file is empty"));
         }
-        let inner = Inner { name, options, memory: Memory::default() };
+        let inner = Inner { name, options, memory: Memory::default(), catalog: catalog::Kept::default() };
         Ok(Self { inner: Arc::new(inner), writer: Arc::default() })
     }
 
@@ -130,8 +131,8 @@ impl Inner {
         failed(&self.name, error)
     }
 
-    fn catalog(&self, connection: &Connection) -> Result<Catalog, SourceError> {
-        catalog::read(connection).map_err(|it| self.failed(&it))
+    fn catalog(&self, connection: &Connection) -> Result<Arc<Catalog>, SourceError> {
+        self.catalog.read(connection).map_err(|it| self.failed(&it))
     }
 
     fn lines(&self, connection: &Connection, sql: &Sql) -> Result<Vec<(usize, u64)>, SourceError> {
@@ -240,7 +241,7 @@ impl Source for SqliteSource {
     async fn discover(&self, root_table: Option<&str>) -> Result<String, SourceError> {
         let root_table = root_table.map(str::to_owned);
         self.reading(move |inner, connection| {
-            let mut catalog = inner.catalog(connection)?;
+            let mut catalog = Catalog::clone(&*inner.catalog(connection)?);
             for table in catalog.tables.values_mut() {
                 let Some((sql, columns)) = content::sample(table, &Sqlite) else { continue };
                 let rows = connection::texts(connection, &sql).map_err(|it| inner.failed(&it))?;

@@ -1,14 +1,39 @@
 //! Reads SQLite's catalogue: its pragmas as tables.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::Connection;
 
 use crate::catalog::{self, Catalog, Column, ForeignKey, Kind, OnDelete, Table};
 use crate::sql::quote;
 
+/// A file's catalogue, kept for as long as its schema is written in the same words.
+#[derive(Default)]
+pub(super) struct Kept(Mutex<Option<(Vec<String>, Arc<Catalog>)>>);
+
+impl Kept {
+    /// As it is in the connection's transaction.
+    pub(super) fn read(&self, connection: &Connection) -> rusqlite::Result<Arc<Catalog>> {
+        let mut statement = connection.prepare(
+            "SELECT type || ' ' || name || ' ' || tbl_name || ' ' || coalesce(sql, '') FROM main.sqlite_schema \
+             WHERE tbl_name <> 'countersign_receipt'",
+        )?;
+        let words: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*kept {
+            Some((known, catalog)) if *known == words => Ok(Arc::clone(catalog)),
+            _ => {
+                let catalog = Arc::new(read(connection)?);
+                *kept = Some((words, Arc::clone(&catalog)));
+                Ok(catalog)
+            }
+        }
+    }
+}
+
 /// Every ordinary table of the file, and its foreign keys.
-pub(crate) fn read(connection: &Connection) -> rusqlite::Result<Catalog> {
+fn read(connection: &Connection) -> rusqlite::Result<Catalog> {
     let mut catalog = Catalog::default();
     let mut statement = connection.prepare(
         "SELECT name, wr FROM pragma_table_list WHERE schema = 'main' AND type = 'table' \

@@ -1,5 +1,6 @@
 //! A writing transaction, as the steps of an erasure need it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -48,7 +49,7 @@ impl Drop for Writing<'_> {
 #[async_trait]
 impl Transacting for Writing<'_> {
     type Error = SourceError;
-    type Read = Catalog;
+    type Read = Arc<Catalog>;
 
     fn source(&self) -> &str {
         &self.inner.name
@@ -66,15 +67,20 @@ impl Transacting for Writing<'_> {
         Duration::from_millis(self.inner.options.pace_ms)
     }
 
-    async fn read(&mut self) -> Result<Catalog, SourceError> {
+    async fn read(&mut self) -> Result<Arc<Catalog>, SourceError> {
         self.inner.catalog(self.connection)
     }
 
-    fn footprint<'a>(&self, map: &'a DataMap, read: &'a Catalog) -> Result<Footprint<'a>, SourceError> {
+    fn footprint<'a>(&self, map: &'a DataMap, read: &'a Arc<Catalog>) -> Result<Footprint<'a>, SourceError> {
         self.inner.footprint(map, read)
     }
 
-    fn purge<'a>(&self, map: &'a DataMap, read: &'a Catalog, name: &str) -> Result<Purge<'a>, SourceError> {
+    fn purge<'a>(
+        &self,
+        map: &'a DataMap,
+        read: &'a Arc<Catalog>,
+        name: &str,
+    ) -> Result<Purge<'a>, SourceError> {
         self.inner.purge(map, read, name)
     }
 

@@ -101,8 +101,12 @@ fn picture(folder: &Path) -> Picture {
     picture
 }
 
-fn open(folder: &Path) -> ObjectsSource {
+pub fn open(folder: &Path) -> ObjectsSource {
     ObjectsSource::open("shop", Options::new(Place::Folder(folder.to_owned()))).unwrap()
+}
+
+pub fn map() -> DataMap {
+    DataMap::parse(MAP).unwrap()
 }
 
 pub fn given() -> Given {
@@ -112,7 +116,7 @@ pub fn given() -> Given {
     let (at, back) = (folder.clone(), folder.clone());
     Given {
         source: Box::new(open(&folder)),
-        map: DataMap::parse(MAP).unwrap(),
+        map: map(),
         own: 4,
         picture: Box::new(move || picture(&at)),
         comes_back: Box::new(move || put(&back.join("users/42/back.txt"), "back", 1_790_000_000)),

@@ -4,6 +4,7 @@
 
 mod bucket;
 mod files;
+mod full;
 mod given;
 mod logs;
 #[path = "../conformance/permit.rs"]

@@ -183,7 +183,7 @@ fn what_must_be_there_is_named_with_an_example() {
        |          ^^^^ add a line: path = "shop.sqlite"
       × line 3: nothing says where the database is
      3 | [sources.crm]
-       |          ^^^ add `url_env`, `url_file` or `url`
+       |          ^^^ add `url_env`, `url_file`, `url_command` or `url`
     "#);
 }
 
@@ -250,8 +250,21 @@ fn no_secret_is_repeated() {
        |       ^ begin it with `postgres://`
       × line 4: unknown key `password` in [sources.crm]
      4 | password = …
-       | ^^^^^^^^ known here: `kind`, `pace_ms`, `schemas`, `url`, `url_env`, `url_file`
+       | ^^^^^^^^ known here: `kind`, `pace_ms`, `schemas`, `url`, `url_env`, `url_file`, `url_command`
     ");
+}
+
+#[test]
+fn a_secret_may_be_what_a_command_prints_and_stands_in_one_place() {
+    let config =
+        read(&format!("[sources.crm]\nkind = \"postgres\"\nurl_command = [\"vault\", \"crm\"]\n{MAIL}"));
+    let Reach::Postgres { url, .. } = &config.sources[0].reach else { unreachable!() };
+    let vault = Secret::Command { program: "vault".to_owned(), arguments: vec!["crm".to_owned()] };
+    assert_eq!(*url, vault);
+    let twice = said_of(&format!(
+        "[sources.crm]\nkind = \"postgres\"\nurl_env = \"A\"\nurl_command = [\"b\"]\n{MAIL}"
+    ));
+    assert!(twice.contains("`url_env` and `url_command` are both there"), "{twice}");
 }
 
 #[test]
