@@ -9,6 +9,8 @@ use crate::discover::content::Seen;
 pub(crate) struct Catalog {
     pub(crate) tables: BTreeMap<String, Table>,
     pub(crate) keys: Vec<ForeignKey>,
+    /// Whether this account may not see all that acts when rows go or change.
+    pub(crate) hides_what_acts: bool,
 }
 
 /// A table.
@@ -96,6 +98,11 @@ pub(crate) enum OnDelete {
 }
 
 impl Catalog {
+    /// Whether rows can only come back by what somebody does: there is no trigger and no rule.
+    pub(crate) fn nothing_acts(&self) -> bool {
+        !self.hides_what_acts && self.tables.values().all(|it| it.triggers.is_empty())
+    }
+
     /// The tables, each with its columns in order.
     pub(crate) fn names(&self) -> BTreeMap<String, Vec<String>> {
         let columns = |it: &Table| it.columns.iter().map(|it| it.name.clone()).collect();

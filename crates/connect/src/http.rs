@@ -258,6 +258,7 @@ impl Source for HttpSource {
             "# A map as the service describes itself. Read it, and correct it; then:\n\
              #   countersign source check {0} THIS-FILE\n\
              source = \"{0}\"\n\n[[root]]\ntable = \"person\"\nkey = [{1}]\nidentities = {{ {2} }}\n\
+             attributes = {{ {0}_drifted = {{ type = \"drift\" }} }}\n\
              treatment = \"delete\"\n",
             self.name,
             names.join(", "),

@@ -10,6 +10,7 @@ mod receipts;
 mod rules;
 mod survey;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -192,6 +193,10 @@ impl Source for ObjectsSource {
 
     async fn check(&self, map: &DataMap) -> Result<Vec<Finding>, SourceError> {
         self.findings(map).await
+    }
+
+    async fn tables(&self) -> Result<BTreeMap<String, Vec<String>>, SourceError> {
+        self.folders().await
     }
 
     async fn discover(&self, _root_table: Option<&str>) -> Result<String, SourceError> {

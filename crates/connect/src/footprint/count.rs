@@ -91,6 +91,21 @@ impl<'a> Footprint<'a> {
     /// `line, rows` for what is still to be done: rows that are there and should be gone, are not cleared, or still
     /// point to the subject. Within the erasing transaction, or in a look afterwards.
     pub(crate) fn left(&self, starts: Option<&[Start]>, sql: &mut Sql) {
+        self.left_of(starts, false, sql);
+    }
+
+    /// The same of rows that are cleared alone: what was deleted in a transaction is not there in it again where nothing
+    /// acts by itself. Nothing is said where nothing is cleared.
+    pub(crate) fn left_uncleared(&self) -> Option<Sql> {
+        let clears = self.nodes.iter().any(|it| !self.clearing(it).is_empty());
+        clears.then(|| {
+            let mut sql = Sql::new(self.dialect);
+            self.left_of(None, true, &mut sql);
+            sql
+        })
+    }
+
+    fn left_of(&self, starts: Option<&[Start]>, only_cleared: bool, sql: &mut Sql) {
         let mut first = true;
         let mut begin = |sql: &mut Sql, node: &Node<'a>, line: usize| {
             let union = if first { "" } else { " UNION ALL " };
@@ -103,7 +118,12 @@ impl<'a> Footprint<'a> {
         for (i, node) in self.nodes.iter().enumerate() {
             for line in node.own_lines() {
                 let effect = self.effects[line];
-                if !matches!(effect, Effect::Delete | Effect::Clear(_)) {
+                let wanted = match effect {
+                    Effect::Clear(_) => true,
+                    Effect::Delete => !only_cleared,
+                    Effect::Keep | Effect::Stay | Effect::Detach => false,
+                };
+                if !wanted {
                     continue;
                 }
                 begin(sql, node, line);
@@ -119,7 +139,7 @@ impl<'a> Footprint<'a> {
                     self.cleared(node, rule, "x", sql);
                 }
             }
-            for detach in &node.detaches {
+            for detach in node.detaches.iter().filter(|_| !only_cleared) {
                 begin(sql, node, detach.line);
                 sql.push(&self.detaches(node, detach, "x"));
             }

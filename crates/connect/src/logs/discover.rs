@@ -149,7 +149,8 @@ impl Inner {
              source = \"{0}\"\n\n\
              [[root]]                       # whoever is meant is told by the other sources, by these identities\n\
              table = \"person\"\nkey = [\"email\", \"account\"]\n\
-             identities = {{ email = \"email\", account = \"account\" }}\ntreatment = \"delete\"\n",
+             identities = {{ email = \"email\", account = \"account\" }}\n\
+             attributes = {{ {0}_drifted = {{ type = \"drift\" }} }}\ntreatment = \"delete\"\n",
             self.name
         );
         for (name, family) in &families {

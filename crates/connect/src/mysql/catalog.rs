@@ -104,6 +104,7 @@ pub(super) async fn read(session: &mut Session, schemas: &[String]) -> Result<Re
     }
     catalog.keys =
         keys.into_iter().map(|(_, key)| key).filter(|it| catalog.tables.contains_key(&it.parent)).collect();
+    catalog.hides_what_acts = !unseen.is_empty();
     Ok(Read { catalog, unseen })
 }
 

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use countersign_core::plan::{Counts, SourcePlan, Treatment};
 use countersign_service::ports::following;
 use countersign_service::ports::source::{Finding, Rights, Severity, SourceError, Target};
-use countersign_service::settings::datamap::DataMap;
+use countersign_service::settings::datamap::{DataMap, known_text};
 use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::{Error, GetOptions, ObjectMeta, ObjectStore, ObjectStoreExt};
@@ -190,8 +190,21 @@ impl ObjectsSource {
             }
             break;
         }
+        if map.known.is_some() {
+            for new in map.drift(&self.folders().await?) {
+                let message = format!("`{new}/` is not in [known]: is it the subject's?");
+                findings.push(Finding { severity: Severity::Drift, message });
+            }
+        }
         findings.sort_by_key(|it| std::cmp::Reverse(it.severity));
         Ok(findings)
+    }
+
+    /// The folders at the top, each as a table without columns: of deeper ones and of files there are too many.
+    pub(super) async fn folders(&self) -> Result<BTreeMap<String, Vec<String>>, SourceError> {
+        let top = self.store()?.list_with_delimiter(None).await.map_err(|it| self.before(&it))?;
+        let names = top.common_prefixes.iter().filter(|it| !is_own(it));
+        Ok(names.map(|it| (it.as_ref().to_owned(), vec![])).collect())
     }
 
     /// What is needed, in words; of a bucket's rights only its owner sees which there are.
@@ -225,7 +238,8 @@ impl ObjectsSource {
              #   countersign source check {0} THIS-FILE\n\
              source = \"{0}\"\n\n\
              [[root]]                       # whoever is meant is told by the other sources, by these identities\n\
-             table = \"person\"\nkey = [\"account\"]\nidentities = {{ account = \"account\" }}\ntreatment = \"delete\"\n",
+             table = \"person\"\nkey = [\"account\"]\nidentities = {{ account = \"account\" }}\n\
+             attributes = {{ {0}_drifted = {{ type = \"drift\" }} }}\ntreatment = \"delete\"\n",
             self.name
         );
         for folder in top.common_prefixes.iter().filter(|it| !is_own(it)) {
@@ -241,6 +255,8 @@ impl ObjectsSource {
             let _ = writeln!(map, "{mark}[[table.way]]\n{mark}column = \"path\"");
             let _ = writeln!(map, "{mark}equals = \"{folder}/{{account}}/\"\n{mark}treatment = \"delete\"");
         }
+        map.push('\n');
+        map.push_str(&known_text(&self.folders().await?));
         Ok(map)
     }
 }

@@ -97,7 +97,7 @@ pub(crate) async fn read(client: &impl GenericClient, schemas: &[String]) -> Res
     indexes(client, &oids, &mut tables).await?;
     let keys = keys(client, &oids, &tables).await?;
     let tables = tables.into_values().map(|table| (table.name.clone(), table)).collect();
-    Ok(Catalog { tables, keys })
+    Ok(Catalog { tables, keys, hides_what_acts: false })
 }
 
 async fn columns(

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use countersign_core::receipt::{Receipt, ReceiptKey};
 use countersign_service::ports::source::{SourceError, Stepped};
 use countersign_service::settings::datamap::DataMap;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::{Error, IsolationLevel, Transaction};
 
 use super::connection::{execute, lines, lost_a_race, texts};
@@ -58,14 +59,29 @@ impl PostgresSource {
 
     async fn tried(&self, step: &Step<'_>) -> Result<Stepped, Broken> {
         let mut client = self.client().await?;
-        receipt::prepare(&**client, &self.home).await?;
+        let tried = self.tried_by(&mut client, step).await;
+        if let Err(Broken::Server(error)) = &tried
+            && error.code() == Some(&SqlState::READ_ONLY_SQL_TRANSACTION)
+        {
+            // A session may go on only reading when the server does not any more.
+            drop(deadpool_postgres::Object::take(client));
+        }
+        tried
+    }
+
+    async fn tried_by(
+        &self,
+        client: &mut tokio_postgres::Client,
+        step: &Step<'_>,
+    ) -> Result<Stepped, Broken> {
+        receipt::prepare(client, &self.home).await?;
         if step.key.chunk > 0
-            && let Some(stepped) = erasing::part(self.writing(&mut client).await?, step).await?
+            && let Some(stepped) = erasing::part(self.writing(client).await?, step).await?
         {
             return Ok(stepped);
         }
         let whole = ReceiptKey { chunk: 0, ..step.key.clone() };
-        erasing::whole(self.writing(&mut client).await?, &Step { key: &whole, ..*step }).await
+        erasing::whole(self.writing(client).await?, &Step { key: &whole, ..*step }).await
     }
 
     async fn writing<'a>(&'a self, client: &'a mut tokio_postgres::Client) -> Result<Writing<'a>, Broken> {

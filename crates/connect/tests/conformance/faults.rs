@@ -36,9 +36,13 @@ async fn passes(given: &Given, before: &[i64], answer: &Result<Stepped, SourceEr
     assert_eq!(given.source.receipt(&key(1)).await.unwrap(), None);
 }
 
-/// The fault is over.
+/// The fault is over. A connection of then may have to be found out first: the job comes again.
 async fn is_done_now(given: &Given) {
-    assert!(matches!(erase(given, &*given.source).await, Ok(Stepped::Done(_))));
+    let mut done = erase(given, &*given.source).await;
+    if let Err(SourceError::Unavailable { .. }) = done {
+        done = erase(given, &*given.source).await;
+    }
+    assert!(matches!(done, Ok(Stepped::Done(_))), "{done:?}");
     assert_eq!(given.left(&subject(ANA)).await, 0);
 }
 

@@ -241,4 +241,14 @@ async fn maps_that_files_cannot_have_are_refused_in_words() {
     ]);
     let rows: u64 = given.source.survey(&map, &target).await.unwrap().lines.iter().map(|it| it.rows).sum();
     assert_eq!(rows, 3);
+
+    // A folder that nobody looked at is drift.
+    let drift = async || {
+        let findings = given.source.check(&map).await.unwrap();
+        let told = findings.into_iter().filter(|it| it.severity == Severity::Drift).map(|it| it.message);
+        told.collect::<Vec<_>>()
+    };
+    assert!(drift().await.is_empty());
+    put(&folder(&given).join("scans/42.pdf"), "x", 1_790_000_000);
+    assert_eq!(drift().await, ["`scans/` is not in [known]: is it the subject's?"]);
 }

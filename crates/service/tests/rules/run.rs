@@ -116,7 +116,7 @@ async fn source_that_is_away_is_asked_again_and_then_a_person() {
 #[tokio::test]
 async fn of_two_sources_each_says_how_far_it_is() {
     let house = House::new().await;
-    house.crm.add("71", &[ANA[0]], &[("contact", 2)]);
+    house.crm.add("71", &[("account", "A-1")], &[("contact", 2)]);
     let id = released(&house).await;
     house.shop.inside().switches.unavailable = true;
     house.settle().await;
