@@ -41,6 +41,8 @@ fn what_one_node_took_another_shows_and_proves() {
     assert_eq!(said.code, 0, "{}", said.err);
     let said = fleet.run(1, &["doctor"]);
     assert!(said.out.contains("ok   store: settings 1"), "{}", said.out);
+    // A server for tests, as it is quick.
+    assert!(said.out.contains("look store server: fsync, full_page_writes is off"), "{}", said.out);
 }
 
 #[test]

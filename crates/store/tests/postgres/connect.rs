@@ -82,6 +82,17 @@ async fn a_database_that_acknowledges_what_it_may_lose_stays_closed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_loses_what_it_acknowledged_with_its_machine_is_told_of_and_served_from() {
+    let Some(database) = database_or_skip() else { return };
+    let options = PostgresOptions::new(database.url());
+    assert_eq!(PostgresStore::loose(&options).await.unwrap(), ["fsync", "full_page_writes"], "it only tests");
+    PostgresStore::open(options).await.unwrap();
+    let durable = Server::durable().unwrap();
+    let options = PostgresOptions::new(durable.database().unwrap().url());
+    assert!(PostgresStore::loose(&options).await.unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_address_that_is_none_is_told_without_its_password() {
     for url in ["postgres://ana:hunter2@db:port/x", "mysql://ana:hunter2@db/x", "postgres://ana:hunter2@/x"] {
         let Err(error) = PostgresStore::open(PostgresOptions::new(url)).await else { panic!("opened {url}") };
