@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use countersign_service::ports::store::{Store, StoreError};
+use countersign_service::ports::store::{Change, Needs, Status, Store, StoreError};
 use countersign_store::PostgresStore;
 use countersign_testing::nothing_may_be_skipped;
 use countersign_testing::postgres::cluster::{Cluster, Down, Shape};
 
-use crate::work::{commit, eventually, ledger, node};
+use crate::work::{commit, eventually, ledger, node, submitted};
 
 fn cluster_or_skip(standby: bool) -> Option<Cluster> {
     match Cluster::start(Shape { standby, durable: false }) {
@@ -50,6 +50,19 @@ fn writing(
         }
         acknowledged
     })
+}
+
+async fn act(store: &PostgresStore, change: Change) -> Result<(), StoreError> {
+    store.act(Needs::default(), Box::new(move |_| Ok(change.clone()))).await.map(drop)
+}
+
+/// Tells the server not to wait for its standby any longer where it does so for this statement, as an impatient
+/// administrator would: it then answers as if all were well, with a warning.
+async fn stop_waiting(cluster: &Cluster, statement: &str) {
+    let cancel = format!(
+        "select count(pg_cancel_backend(pid)) from pg_stat_activity where wait_event = 'SyncRep' and query like '%{statement}%'"
+    );
+    eventually("it waits", async || cluster.run("postgres", &cancel).unwrap() != "0").await;
 }
 
 fn number(entry: &[u8]) -> u64 {
@@ -150,4 +163,63 @@ async fn a_restarted_server_is_found_again_however_it_went_down() {
     stop.store(1, Ordering::SeqCst);
     let acknowledged = writer.await.unwrap();
     nothing_is_lost_or_doubled(&store, &acknowledged).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_for_which_the_server_stopped_waiting_is_not_acknowledged_and_not_read() {
+    let Some(mut cluster) = cluster_or_skip(true) else { return };
+    let store = opened(&cluster, "one", 5_000).await;
+    // Some connections that are kept, and wrote long before.
+    for outcome in futures::future::join_all((0..4).map(|n| commit(&*store, n))).await {
+        outcome.unwrap();
+    }
+    cluster.kill_standby().unwrap();
+    let acting = {
+        let store = Arc::clone(&store);
+        tokio::spawn(async move { act(&store, submitted(1, Status::Waiting)).await })
+    };
+    stop_waiting(&cluster, "insert into request").await;
+    let outcome = acting.await.unwrap();
+    assert!(matches!(outcome, Err(StoreError::Unavailable(_))), "{outcome:?}");
+    assert_eq!(cluster.run("postgres", "select count(*) from request").unwrap(), "1", "the server shows it");
+    for _ in 0..8 {
+        let read = store.tally().await;
+        assert!(matches!(read, Err(StoreError::Unavailable(_))), "{read:?}");
+    }
+    cluster.revive_standby().unwrap();
+    eventually("it is ready again", async || store.ready().await.is_ok()).await;
+    assert_eq!(store.tally().await.unwrap(), [("erase".to_owned(), Status::Waiting, 1)]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_checkpoint_is_shown_before_the_standby_has_it() {
+    let Some(mut cluster) = cluster_or_skip(true) else { return };
+    let store = opened(&cluster, "one", 5_000).await;
+    commit(&*store, 0).await.unwrap();
+    store.sequence().await.unwrap();
+    assert_eq!(store.checkpoint(None).await.unwrap(), None);
+    cluster.kill_standby().unwrap();
+    let keeping = {
+        let store = Arc::clone(&store);
+        tokio::spawn(async move { store.keep_checkpoint(1, b"note".to_vec()).await })
+    };
+    let waits = "select count(*) from pg_stat_activity where wait_event = 'SyncRep' \
+                 and query like '%insert into log_checkpoint%'";
+    eventually("it waits", async || cluster.run("postgres", waits).unwrap() == "1").await;
+    // While it waits, whoever can still read sees none.
+    for _ in 0..8 {
+        assert!(matches!(store.checkpoint(None).await, Ok(None) | Err(_)));
+    }
+    stop_waiting(&cluster, "insert into log_checkpoint").await;
+    let outcome = keeping.await.unwrap();
+    assert!(matches!(outcome, Err(StoreError::Unavailable(_))), "{outcome:?}");
+    assert_eq!(cluster.run("postgres", "select count(*) from log_checkpoint").unwrap(), "1");
+    for _ in 0..8 {
+        let read = store.checkpoint(None).await;
+        assert!(matches!(read, Err(StoreError::Unavailable(_))), "{read:?}");
+    }
+    cluster.revive_standby().unwrap();
+    eventually("it is ready again", async || store.ready().await.is_ok()).await;
+    store.keep_checkpoint(1, b"note".to_vec()).await.unwrap();
+    assert_eq!(store.checkpoint(None).await.unwrap(), Some((1, b"note".to_vec())));
 }
