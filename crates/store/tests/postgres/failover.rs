@@ -4,7 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use countersign_service::ports::store::{Change, Needs, Status, Store, StoreError};
+use countersign_core::time::Timestamp;
+use countersign_service::ports::store::{
+    Becomes, Change, Job, JobChange, JobEnd, Needs, NewJob, Status, Store, StoreError,
+};
 use countersign_store::PostgresStore;
 use countersign_testing::nothing_may_be_skipped;
 use countersign_testing::postgres::cluster::{Cluster, Down, Shape};
@@ -56,6 +59,26 @@ async fn act(store: &PostgresStore, change: Change) -> Result<(), StoreError> {
     store.act(Needs::default(), Box::new(move |_| Ok(change.clone()))).await.map(drop)
 }
 
+async fn wish(store: &PostgresStore) {
+    let run_at = Timestamp::from_millis(0);
+    let job = NewJob { kind: "erase".to_owned(), key: "it".to_owned(), body: Vec::new(), run_at };
+    act(store, Change { jobs: vec![JobChange::Wish(job)], ..Change::default() }).await.unwrap();
+}
+
+/// The one job, once its lease of before has run out.
+async fn claimed(store: &PostgresStore) -> Job {
+    loop {
+        if let Some(job) = store.claim(1, 60_000).await.unwrap().pop() {
+            return job;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+fn done(job: &Job) -> JobEnd {
+    JobEnd { id: job.id, fence: job.fence, becomes: Becomes::Done }
+}
+
 /// Tells the server not to wait for its standby any longer where it does so for this statement, as an impatient
 /// administrator would: it then answers as if all were well, with a warning.
 async fn stop_waiting(cluster: &Cluster, statement: &str) {
@@ -90,6 +113,8 @@ async fn nodes_find_the_promoted_standby_and_everything_acknowledged_is_there() 
     let writers: Vec<_> = (0..4).map(|n| writing(&nodes[n % 2], &next, &stop)).collect();
     eventually("there is something to lose", async || next.load(Ordering::SeqCst) > 100).await;
     let before = nodes[0].head().await.unwrap();
+    wish(&nodes[0]).await;
+    let old = nodes[0].claim(1, 1).await.unwrap().remove(0);
     let fence = cluster.run("postgres", "select fence from lease").unwrap();
 
     cluster.kill_primary().unwrap();
@@ -118,7 +143,20 @@ async fn nodes_find_the_promoted_standby_and_everything_acknowledged_is_there() 
     tree.append_all(grown.iter().map(|entry| countersign_ledger::Entry::new(entry).unwrap().leaf_hash()));
     assert_eq!((tree.size(), tree.root()), before);
 
-    // A lease of before: whoever slept through all of this holds a fence that fits no more.
+    // Whoever claimed the job before and slept through all of this holds a fence that fits no more.
+    let new = claimed(&nodes[1]).await;
+    assert_eq!((new.id, new.fence), (old.id, old.fence + 1));
+    let hold = JobChange::Hold { id: old.id, fence: old.fence };
+    let fenced = act(&nodes[0], Change { jobs: vec![hold], ..submitted(1, Status::Waiting) }).await;
+    assert!(matches!(fenced, Err(StoreError::Fenced)), "{fenced:?}");
+    assert!(matches!(nodes[0].end(vec![done(&old)]).await, Err(StoreError::Fenced)));
+    assert!(!nodes[0].renew(old.id, old.fence, 1).await.unwrap());
+    assert_eq!(nodes[1].tally().await.unwrap(), [], "nothing of it stands");
+    nodes[1].end(vec![done(&new)]).await.unwrap();
+    assert!(matches!(nodes[1].end(vec![done(&new)]).await, Err(StoreError::Fenced)), "it is done once");
+    assert_eq!(nodes[0].next_job_at().await.unwrap(), None);
+
+    // The lease of the ledger: `sequencer/tests.rs` wakes its holder of before.
     nodes[0].close().await;
     nodes[1].close().await;
     let third = opened(&cluster, "third", 5_000).await;
