@@ -27,6 +27,8 @@ use crate::world::{Plug, World};
 /// Monday, 23 November 2026, 09:00 UTC.
 const MORNING: i64 = 1_795_424_400_000;
 pub(crate) const NODES: usize = 2;
+/// By how much the clock of each node is wrong where the store has one of its own.
+const WRONG_MS: [i64; NODES] = [3_000, -3_000];
 /// Who is in the shop, with a contact in the other source or without.
 pub(crate) const SUBJECTS: [(&str, bool); 5] =
     [("ana", true), ("ben", false), ("cleo", true), ("dan", false), ("eve", false)];
@@ -67,9 +69,10 @@ impl Time {
         }
     }
 
-    fn told(&self) -> Arc<dyn Fn() -> Timestamp + Send + Sync> {
+    /// As a clock tells it that is wrong by so much.
+    fn told(&self, wrong_ms: i64) -> Arc<dyn Fn() -> Timestamp + Send + Sync> {
         let time = self.clone();
-        Arc::new(move || Timestamp::from_millis(time.now()))
+        Arc::new(move || Timestamp::from_millis(time.now() + wrong_ms))
     }
 }
 
@@ -155,7 +158,7 @@ impl Rig {
         self.stores = match &self.home {
             Home::File(folder) => {
                 let path = folder.path().join("store.db");
-                let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&path, self.time.told()).unwrap());
+                let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&path, self.time.told(0)).unwrap());
                 vec![Arc::clone(&store), store]
             }
             Home::Database(url) => (0..NODES)
@@ -196,13 +199,18 @@ impl Rig {
             let source: Arc<dyn Source> = Arc::new(Plug { name, world: Arc::clone(&self.world) });
             (name.to_owned(), source)
         };
+        // The database has a clock of its own, and that one decides.
+        let wrong_ms = match &self.home {
+            Home::File(_) => 0,
+            Home::Database(_) => WRONG_MS[node],
+        };
         Arc::new(Service::new(Parts {
             store: Arc::new(Wired(Arc::clone(&self.stores[node]))),
             sources: [plug("shop"), plug("crm")].into(),
             notifier: self.inbox.clone(),
             packager: Arc::new(Lines),
             chance: self.chance.clone(),
-            clock: self.time.told(),
+            clock: self.time.told(wrong_ms),
             keys: keys(),
             ledger: ledger_key(),
             scratch: self.scratch(),

@@ -200,6 +200,11 @@ impl Service {
         Ok(settings)
     }
 
+    /// The store's time, by which everything is decided: this node's clock may be wrong.
+    pub(crate) async fn store_time(&self) -> Result<Timestamp, Refusal> {
+        Ok(self.store.load(Needs::default()).await?.now)
+    }
+
     /// One transaction. `decide` answers with what to write and with what to tell the caller.
     pub(crate) async fn act<T: Send + 'static>(
         &self,

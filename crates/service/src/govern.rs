@@ -169,9 +169,10 @@ impl Service {
         caller.may(Act::ReadLimits)?;
         let settings = self.settings().await?;
         let tally = self.store.tally().await?;
-        let now = (self.clock)();
-        let gauge =
-            crate::ports::store::Gauge { actions: Default::default(), day_start: settings.day_start(now) };
+        let gauge = crate::ports::store::Gauge {
+            actions: Default::default(),
+            day_start: settings.day_start(self.store_time().await?),
+        };
         let needs = Needs { gauge: Some(gauge), records: vec![pause::need_all()], ..Needs::default() };
         let loaded = self.store.load(needs).await?;
         let started = &loaded.started;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
 use countersign_core::id::RequestId;
+use countersign_core::receipt::Outcome as StepOutcome;
 use countersign_core::time::Timestamp;
 use futures::{StreamExt, TryStreamExt, stream};
 use tokio::sync::mpsc;
@@ -13,6 +14,7 @@ use crate::app::Service;
 use crate::keys::mac;
 use crate::ports::source::{RootKey, Target};
 use crate::ports::store::{Needs, Query, Row, Status};
+use crate::record::History;
 use crate::refusal::Refusal;
 use crate::requests::look::{refused, root_term};
 use crate::settings::{Effect, Settings};
@@ -75,7 +77,7 @@ impl Service {
     ) -> Result<Restored, Refusal> {
         let settings = self.settings().await?;
         let (port, map) = self.source(&settings, source)?;
-        let erased = self.erased(&settings).await?;
+        let erased = self.erased(&settings, source).await?;
         let mut restored = Restored { erased: erased.len() as u64, ..Restored::default() };
         let mut suspects: Vec<(RootKey, &Erasure)> = Vec::new();
         let (out, mut listed) = mpsc::channel::<Vec<RootKey>>(4);
@@ -121,12 +123,13 @@ impl Service {
         )
     }
 
-    /// Every root that a completed request erased, by its blind index, with the latest one.
-    async fn erased(&self, settings: &Settings) -> Result<HashMap<[u8; 32], Erasure>, Refusal> {
+    /// Every root that a request erased, by its blind index, with the latest one. One that was given up counts where it had
+    /// done something in `source`.
+    async fn erased(&self, settings: &Settings, source: &str) -> Result<HashMap<[u8; 32], Erasure>, Refusal> {
         let mut erased: HashMap<[u8; 32], Erasure> = HashMap::new();
         for action in erasing(settings) {
             let mut query = Query {
-                statuses: vec![Status::Completed],
+                statuses: vec![Status::Completed, Status::Abandoned],
                 action: Some(action.to_owned()),
                 oldest_first: true,
                 limit: PAGE,
@@ -136,8 +139,9 @@ impl Service {
                 let page = self.store.list(query.clone()).await?;
                 query.after = page.last().map(|row| (row.submitted_at, row.id));
                 let full = page.len() == PAGE as usize;
-                let reading =
-                    stream::iter(page).map(|row| self.roots_of_request(row)).buffer_unordered(AT_ONCE);
+                let reading = stream::iter(page)
+                    .map(|row| self.roots_of_request(row, source))
+                    .buffer_unordered(AT_ONCE);
                 let read: Vec<(Row, Vec<[u8; 32]>)> = reading.try_collect().await?;
                 for (row, roots) in read {
                     for root in roots {
@@ -156,9 +160,17 @@ impl Service {
         Ok(erased)
     }
 
-    async fn roots_of_request(&self, row: Row) -> Result<(Row, Vec<[u8; 32]>), Refusal> {
+    async fn roots_of_request(&self, row: Row, source: &str) -> Result<(Row, Vec<[u8; 32]>), Refusal> {
         let loaded = self.store.load(Needs { request: Some(row.id), ..Needs::default() }).await?;
         let record = loaded.request.ok_or(Refusal::NotFound("request"))?;
+        if row.status == Status::Abandoned {
+            let history = History::read(&record)?;
+            let mut steps = history.state().dossier().steps().iter();
+            let is_done = |outcome: &StepOutcome| matches!(outcome, StepOutcome::Done { .. });
+            if !steps.any(|(key, outcome)| key.step == source && is_done(outcome)) {
+                return Ok((row, Vec::new()));
+            }
+        }
         let roots = record.terms.into_iter().filter(|term| term.name == "root");
         Ok((row, roots.filter_map(|term| term.value.try_into().ok()).collect()))
     }

@@ -257,3 +257,6 @@ pub async fn move_store(
     let tables = TABLES.iter().zip(&inventory.rows).map(|(table, rows)| (table.name, *rows)).collect();
     Ok(Moved { tables, size: inventory.size, root: inventory.root, kept })
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,12 +1,16 @@
 //! Running a model to its end, and running it broken until it says so. Prints what was seen.
 #![allow(clippy::disallowed_methods)] // the time it took, and the wish for a bigger bound
 
+use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::hash::Hash;
 use std::io::Write;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use stateright::{Checker, Expectation, HasDiscoveries, Model};
+
+/// What looking at every state of a model may take, so that everybody can afford it.
+const WITHIN: Duration = Duration::from_secs(300);
 
 /// How far a model is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,13 +48,16 @@ where
             _ => {}
         }
     }
+    let took = began.elapsed();
     say(&format!(
         "{name}: holds in all {} states ({} steps, depth {}, {:.1} s); bound: {bound}",
         checker.unique_state_count(),
         checker.state_count(),
         checker.max_depth(),
-        began.elapsed().as_secs_f32(),
+        took.as_secs_f32(),
     ));
+    let in_time = took < WITHIN || Bound::wished() == Bound::Long;
+    assert!(in_time, "{name}: {} s are too long for every test run", took.as_secs());
 }
 
 /// Past the test runner, which keeps what a test that held has printed for itself.
@@ -59,34 +66,54 @@ fn say(line: &str) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }
 
-/// Fails unless each of these breaks a promise of its model.
-pub(crate) fn are_caught<M, W>(name: &str, mutations: &[W], model: impl Fn(W) -> M)
+/// Fails unless each of these breaks the promise that it is said to break, and unless no promise of the model is left
+/// that nothing breaks: such a one would never be seen to fail.
+pub(crate) fn are_caught<M, W>(name: &str, mutations: &[(W, &'static str)], model: impl Fn(W) -> M)
 where
-    W: Debug + Copy,
+    W: Debug + Copy + PartialEq,
     M: Model + Send + Sync + 'static,
     M::State: Hash + Debug + Clone + PartialEq + Send + Sync + 'static,
     M::Action: Debug + Clone + PartialEq + Send + Sync,
 {
-    for mutation in mutations {
-        is_caught(name, mutation, model(*mutation));
+    let mut promises = BTreeSet::new();
+    for (mutation, promise) in mutations {
+        let model = model(*mutation);
+        promises.extend(always(&model));
+        is_caught(name, mutation, promise, model);
     }
-    say(&format!("{name}: all {} mutations are caught: {mutations:?}", mutations.len()));
+    let broken: BTreeSet<_> = mutations.iter().map(|(_, promise)| *promise).collect();
+    assert_eq!(broken, promises, "{name}: each promise is broken by some mutation");
+    let mut mutations: Vec<W> = mutations.iter().map(|(mutation, _)| *mutation).collect();
+    mutations.dedup();
+    say(&format!(
+        "{name}: all {} mutations are caught, and all {} promises are broken by some: {mutations:?}",
+        mutations.len(),
+        promises.len()
+    ));
 }
 
-/// Fails unless the model finds a broken promise.
-fn is_caught<M>(name: &str, mutation: &dyn Debug, model: M)
+/// What a model promises of every state.
+fn always<M: Model>(model: &M) -> BTreeSet<&'static str> {
+    let properties = model.properties().into_iter();
+    properties.filter(|it| it.expectation != Expectation::Sometimes).map(|it| it.name).collect()
+}
+
+/// Fails unless the model finds this promise broken, whichever others are.
+fn is_caught<M>(name: &str, mutation: &dyn Debug, promise: &'static str, model: M)
 where
     M: Model + Send + Sync + 'static,
     M::State: Hash + Debug + Clone + PartialEq + Send + Sync + 'static,
     M::Action: Debug + Clone + PartialEq + Send + Sync,
 {
-    let checker = model.checker().threads(2).finish_when(HasDiscoveries::AnyFailures).spawn_bfs().join();
-    let broken = |it: &&stateright::Property<M>| it.expectation != Expectation::Sometimes;
-    let caught = checker.model().properties().iter().filter(broken).find_map(|property| {
-        checker.discovery(property.name).map(|path| (property.name, path.into_actions().len()))
-    });
-    let Some((promise, steps)) = caught else {
-        panic!("{name}: {mutation:?} goes unnoticed in {} states", checker.unique_state_count());
+    assert!(always(&model).contains(promise), "{name}: nobody promises \"{promise}\"");
+    let enough = HasDiscoveries::AllOf(BTreeSet::from([promise]));
+    let checker = model.checker().threads(2).finish_when(enough).spawn_bfs().join();
+    let Some(path) = checker.discovery(promise) else {
+        panic!(
+            "{name}: {mutation:?} does not break \"{promise}\" in {} states",
+            checker.unique_state_count()
+        );
     };
-    println!("{name}: {mutation:?} is caught: not \"{promise}\", after {} steps", steps.saturating_sub(1));
+    let steps = path.into_actions().len().saturating_sub(1);
+    println!("{name}: {mutation:?} is caught: not \"{promise}\", after {steps} steps");
 }

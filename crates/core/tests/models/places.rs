@@ -26,6 +26,12 @@ use crate::book::{Book, Page};
 use crate::check::{self, Bound};
 use state::{Fault, House, Node, Proof};
 
+const LIMIT: &str = "a limit is never passed";
+const ALONE: &str = "one action at a time on a subject";
+const PROVEN: &str = "a permit is spent once its release is proven";
+const ONCE: &str = "a permit opens one run";
+const WITHDRAWN: &str = "a withdrawal that was acknowledged stands";
+
 /// What is broken on purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mutation {
@@ -59,21 +65,22 @@ enum Mutation {
     OlderReleaseProves,
 }
 
-const MUTATIONS: [Mutation; 14] = [
-    Mutation::VersionNotCompared,
-    Mutation::ActionNotLocked,
-    Mutation::RootsNotLocked,
-    Mutation::SettingsNotLocked,
-    Mutation::SettingsNotCompared,
-    Mutation::NotJudgedAgain,
-    Mutation::RetryNotJudged,
-    Mutation::ReleasedNotCounted,
-    Mutation::StuckNotCounted,
-    Mutation::OtherActionsNotSeen,
-    Mutation::PermitNotSpent,
-    Mutation::ProofNotAsked,
-    Mutation::HeadForCheckpoint,
-    Mutation::OlderReleaseProves,
+/// Each with a promise that it breaks.
+const MUTATIONS: [(Mutation, &str); 14] = [
+    (Mutation::VersionNotCompared, WITHDRAWN),
+    (Mutation::ActionNotLocked, LIMIT),
+    (Mutation::RootsNotLocked, ALONE),
+    (Mutation::SettingsNotLocked, LIMIT),
+    (Mutation::SettingsNotCompared, LIMIT),
+    (Mutation::NotJudgedAgain, LIMIT),
+    (Mutation::RetryNotJudged, LIMIT),
+    (Mutation::ReleasedNotCounted, LIMIT),
+    (Mutation::StuckNotCounted, LIMIT),
+    (Mutation::OtherActionsNotSeen, ALONE),
+    (Mutation::PermitNotSpent, ONCE),
+    (Mutation::ProofNotAsked, PROVEN),
+    (Mutation::HeadForCheckpoint, PROVEN),
+    (Mutation::OlderReleaseProves, PROVEN),
 ];
 
 /// What the model asks of the core.
@@ -198,17 +205,11 @@ impl Model for Places {
 
     fn properties(&self) -> Vec<Property<Self>> {
         vec![
-            Property::always("a limit is never passed", |_: &Places, house: &House| {
-                house.fault != Some(Fault::LimitPassed)
-            }),
-            Property::always("one action at a time on a subject", Places::one_at_a_time),
-            Property::always("a permit is spent once its release is proven", |_: &Places, house: &House| {
-                house.fault != Some(Fault::SpentUnproven)
-            }),
-            Property::always("a permit opens one run", |_: &Places, house: &House| {
-                house.fault != Some(Fault::SpentTwice)
-            }),
-            Property::always("a withdrawal that was acknowledged stands", |model: &Places, house: &House| {
+            Property::always(LIMIT, |_: &Places, house: &House| house.fault != Some(Fault::LimitPassed)),
+            Property::always(ALONE, Places::one_at_a_time),
+            Property::always(PROVEN, |_: &Places, house: &House| house.fault != Some(Fault::SpentUnproven)),
+            Property::always(ONCE, |_: &Places, house: &House| house.fault != Some(Fault::SpentTwice)),
+            Property::always(WITHDRAWN, |model: &Places, house: &House| {
                 !house.withdrawn || model.book.view(house.pages[given::WITHDRAWS]).name == Name::Withdrawn
             }),
             Property::sometimes("both erasures run", |model: &Places, house: &House| {

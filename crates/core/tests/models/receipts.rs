@@ -27,6 +27,15 @@ use crate::check;
 use crate::given;
 use state::{Fault, Goal, Job, Lease, Node, Place, Way, Word, Yard};
 
+const ONE_EFFECT: &str = "no step has two effects";
+const LOOKED_FOR: &str = "no effect comes when nobody looks for it";
+const AS_SAID: &str = "what the history says of a step is so";
+const OWN_WORKER: &str = "a run ends by its own worker";
+const HAS_A_JOB: &str = "what runs has a job";
+const ACKNOWLEDGED: &str = "what was acknowledged is there";
+const ENTERED: &str = "every event has its entry, once and in order";
+const NO_FORK: &str = "no checkpoint is of another ledger";
+
 /// What is broken on purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mutation {
@@ -58,20 +67,21 @@ enum Mutation {
     SignedBeforeCommit,
 }
 
-const MUTATIONS: [Mutation; 13] = [
-    Mutation::ReceiptWrittenLast,
-    Mutation::ReceiptApart,
-    Mutation::AbsenceForVoid,
-    Mutation::VoidOverDone,
-    Mutation::DoneStepsAgain,
-    Mutation::SpeaksForAnyRun,
-    Mutation::FenceNotCompared,
-    Mutation::WishForgotten,
-    Mutation::ToldBeforeCommit,
-    Mutation::EntryAfterCommit,
-    Mutation::HeadNotCompared,
-    Mutation::QueueClearedByNumber,
-    Mutation::SignedBeforeCommit,
+/// Each with a promise that it breaks.
+const MUTATIONS: [(Mutation, &str); 13] = [
+    (Mutation::ReceiptWrittenLast, ONE_EFFECT),
+    (Mutation::ReceiptApart, AS_SAID),
+    (Mutation::AbsenceForVoid, LOOKED_FOR),
+    (Mutation::VoidOverDone, AS_SAID),
+    (Mutation::DoneStepsAgain, ONE_EFFECT),
+    (Mutation::SpeaksForAnyRun, OWN_WORKER),
+    (Mutation::FenceNotCompared, HAS_A_JOB),
+    (Mutation::WishForgotten, HAS_A_JOB),
+    (Mutation::ToldBeforeCommit, ACKNOWLEDGED),
+    (Mutation::EntryAfterCommit, ENTERED),
+    (Mutation::HeadNotCompared, NO_FORK),
+    (Mutation::QueueClearedByNumber, ENTERED),
+    (Mutation::SignedBeforeCommit, NO_FORK),
 ];
 
 /// The sources, in the order of the steps.
@@ -226,20 +236,18 @@ impl Model for Receipts {
 
     fn properties(&self) -> Vec<Property<Self>> {
         let mut properties = vec![
-            Property::always("no step has two effects", |_: &Receipts, yard: &Yard| {
+            Property::always(ONE_EFFECT, |_: &Receipts, yard: &Yard| {
                 yard.effects.iter().all(|effects| *effects <= 1)
             }),
-            Property::always("no effect comes when nobody looks for it", |_: &Receipts, yard: &Yard| {
-                yard.fault != Some(Fault::NobodyLooks)
-            }),
-            Property::always("what the history says of a step is so", Receipts::is_as_said),
-            Property::always("a run ends by its own worker", |_: &Receipts, yard: &Yard| {
+            Property::always(LOOKED_FOR, |_: &Receipts, yard: &Yard| yard.fault != Some(Fault::NobodyLooks)),
+            Property::always(AS_SAID, Receipts::is_as_said),
+            Property::always(OWN_WORKER, |_: &Receipts, yard: &Yard| {
                 yard.fault != Some(Fault::SpokeForAnother)
             }),
-            Property::always("what runs has a job", |model: &Receipts, yard: &Yard| {
+            Property::always(HAS_A_JOB, |model: &Receipts, yard: &Yard| {
                 model.book.view(yard.page).name != Name::Running || yard.job != Job::Gone
             }),
-            Property::always("what was acknowledged is there", |model: &Receipts, yard: &Yard| {
+            Property::always(ACKNOWLEDGED, |model: &Receipts, yard: &Yard| {
                 let glance = model.book.view(yard.page);
                 match yard.told {
                     None => true,
@@ -247,10 +255,8 @@ impl Model for Receipts {
                     Some(Way::Abandon) => glance.name == Name::Abandoned,
                 }
             }),
-            Property::always("every event has its entry, once and in order", |_: &Receipts, yard: &Yard| {
-                yard.ledger.is_whole()
-            }),
-            Property::always("no checkpoint is of another ledger", |_: &Receipts, yard: &Yard| {
+            Property::always(ENTERED, |_: &Receipts, yard: &Yard| yard.ledger.is_whole()),
+            Property::always(NO_FORK, |_: &Receipts, yard: &Yard| {
                 yard.ledger.log.starts_with(&yard.ledger.signed)
             }),
             Property::sometimes("it is completed", |model: &Receipts, yard: &Yard| {

@@ -26,6 +26,11 @@ use crate::given;
 use ballot::{Ballot, World};
 use state::{Node, Office};
 
+const BY_TWO: &str = "no run starts without two people who may vote";
+const AS_SEEN: &str = "no effect goes beyond what each of two people saw";
+const DENIED: &str = "a denial beats every approval until the run starts";
+const APPROVED: &str = "no approval that was acknowledged is lost";
+
 /// What is broken on purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mutation {
@@ -51,20 +56,25 @@ enum Mutation {
     NotRecounted,
     /// The source's transaction does not compare the plan's shape.
     ShapeNotCompared,
+    /// Whoever denies is told so before the commit, which may fail because somebody else appended first.
+    DenialToldBeforeItStands,
 }
 
-const MUTATIONS: [Mutation; 11] = [
-    Mutation::VersionNotCompared,
-    Mutation::AskerNotNamed,
-    Mutation::IdentitiesNotCompared,
-    Mutation::SeatsNotLookedUp,
-    Mutation::AccountsForPersons,
-    Mutation::DigestFilledIn,
-    Mutation::CountsFilledIn,
-    Mutation::CeilingForgotten,
-    Mutation::NotJudgedAgain,
-    Mutation::NotRecounted,
-    Mutation::ShapeNotCompared,
+/// Each with a promise that it breaks.
+const MUTATIONS: [(Mutation, &str); 13] = [
+    (Mutation::VersionNotCompared, DENIED),
+    (Mutation::VersionNotCompared, APPROVED),
+    (Mutation::AskerNotNamed, BY_TWO),
+    (Mutation::IdentitiesNotCompared, BY_TWO),
+    (Mutation::SeatsNotLookedUp, BY_TWO),
+    (Mutation::AccountsForPersons, BY_TWO),
+    (Mutation::DigestFilledIn, BY_TWO),
+    (Mutation::CountsFilledIn, BY_TWO),
+    (Mutation::CeilingForgotten, AS_SEEN),
+    (Mutation::NotJudgedAgain, BY_TWO),
+    (Mutation::NotRecounted, AS_SEEN),
+    (Mutation::ShapeNotCompared, AS_SEEN),
+    (Mutation::DenialToldBeforeItStands, DENIED),
 ];
 
 /// What the model asks of the core.
@@ -185,24 +195,16 @@ impl Model for Votes {
 
     fn properties(&self) -> Vec<Property<Self>> {
         vec![
-            Property::always(
-                "no run starts without two people who may vote",
-                |_: &Votes, office: &Office| office.fault != Some(state::Fault::StartedUnsigned),
-            ),
-            Property::always(
-                "no effect goes beyond what each of two people saw",
-                |_: &Votes, office: &Office| office.fault != Some(state::Fault::BeyondWhatWasSigned),
-            ),
-            Property::always(
-                "a denial beats every approval until the run starts",
-                |model: &Votes, office: &Office| {
-                    !office.denied || model.book.view(office.page).name == Name::Denied
-                },
-            ),
-            Property::always(
-                "no approval that was acknowledged is lost",
-                |model: &Votes, office: &Office| model.stands_as_said(office),
-            ),
+            Property::always(BY_TWO, |_: &Votes, office: &Office| {
+                office.fault != Some(state::Fault::StartedUnsigned)
+            }),
+            Property::always(AS_SEEN, |_: &Votes, office: &Office| {
+                office.fault != Some(state::Fault::BeyondWhatWasSigned)
+            }),
+            Property::always(DENIED, |model: &Votes, office: &Office| {
+                !office.denied || model.book.view(office.page).name == Name::Denied
+            }),
+            Property::always(APPROVED, |model: &Votes, office: &Office| model.stands_as_said(office)),
             Property::sometimes("it is carried out", |model: &Votes, office: &Office| {
                 model.book.view(office.page).name == Name::Completed
             }),

@@ -63,6 +63,7 @@ impl Doctor {
                 Ok((store, said, settings)) => {
                     looks.push(("store".to_owned(), Found::Fine(said)));
                     looks.extend(node::file(&config));
+                    looks.extend(node::server(&config).await);
                     looks.extend(state::looks(&*store, &config).await);
                     settings
                 }

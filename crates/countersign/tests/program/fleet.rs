@@ -45,6 +45,14 @@ impl Fleet {
         std::fs::write(self.node(node).join("countersign.toml"), config).unwrap();
     }
 
+    /// Lets a node do without hints of the others.
+    pub(crate) fn without_hints(&self, node: usize) {
+        let path = self.node(node).join("countersign.toml");
+        let config = std::fs::read_to_string(&path).unwrap();
+        assert!(config.contains("pool = 6\n"));
+        std::fs::write(&path, config.replace("pool = 6\n", "pool = 6\nnotify = false\n")).unwrap();
+    }
+
     pub(crate) fn copy_keys(&self, from: &std::path::Path, node: usize) {
         let copied =
             Command::new("cp").arg("-rp").arg(from).arg(self.node(node).join("keys")).status().unwrap();

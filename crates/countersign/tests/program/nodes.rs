@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::fleet::Fleet;
 use crate::place::{Said, program};
-use crate::wire::{Call, ask, get};
+use crate::wire::{Call, ask, get, heard};
 
 #[test]
 fn what_one_node_took_another_shows_and_proves() {
@@ -41,6 +41,33 @@ fn what_one_node_took_another_shows_and_proves() {
     assert_eq!(said.code, 0, "{}", said.err);
     let said = fleet.run(1, &["doctor"]);
     assert!(said.out.contains("ok   store: settings 1"), "{}", said.out);
+    // A server for tests, as it is quick.
+    assert!(said.out.contains("look store server: fsync, full_page_writes is off"), "{}", said.out);
+}
+
+#[test]
+fn what_one_node_took_is_told_at_the_feed_of_another_with_hints_and_without() {
+    for hints in [true, false] {
+        let Some(database) = database_or_skip() else { return };
+        let fleet = Fleet::begun(2, &database.url());
+        if !hints {
+            (0..2).for_each(|node| fleet.without_hints(node));
+        }
+        let nodes = [fleet.serve(0), fleet.serve(1)];
+        let (portal, auditor) = (fleet.token("portal"), fleet.token("aude-auditor"));
+        for (took, told) in [(0, 1), (1, 0)] {
+            let entry = heard(&nodes[told].url, &auditor, || {
+                let subject = json!({ "email": "a@example.test" });
+                let asked = json!({ "action": "export", "requester": "subject", "subject": subject });
+                let key = format!("k-{took}");
+                let call = Call { path: "/v1/requests", token: &portal, body: Some(asked), key: &key };
+                let answer = ask(&nodes[took].url, &call).unwrap();
+                assert_eq!(answer.status, 201, "{answer:?}");
+                answer.json()["id"].as_str().unwrap().to_owned()
+            });
+            assert_eq!(entry["event"]["event"], json!("submitted"), "{entry}");
+        }
+    }
 }
 
 #[test]

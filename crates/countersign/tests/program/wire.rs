@@ -1,6 +1,6 @@
 //! One HTTP call over a connection of its own, with what went wrong as the operating system says it.
 
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
@@ -59,6 +59,29 @@ pub(crate) fn ask(url: &str, call: &Call<'_>) -> io::Result<Answer> {
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
     let status = status.ok_or(io::ErrorKind::InvalidData)?;
     Ok(Answer { status, head: head.to_lowercase(), body: body.to_owned() })
+}
+
+/// Listens to the feed of the server at `url` from now on, until an entry says what `then` answers, which is done once
+/// it listens; that entry.
+pub(crate) fn heard(url: &str, token: &str, then: impl FnOnce() -> String) -> Value {
+    let address = url.trim_start_matches("http://");
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    let head = format!("GET /v1/feed HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {token}\r\n\r\n");
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut lines = BufReader::new(stream).lines().map(|line| line.unwrap());
+    let status = lines.next().unwrap();
+    assert!(status.starts_with("HTTP/1.1 200"), "{status}");
+    assert!(lines.by_ref().any(|line| line.is_empty()), "it never begins");
+    let (what, deadline) = (then(), Instant::now() + Duration::from_secs(60));
+    loop {
+        // Between entries it says every few seconds that it stands.
+        assert!(Instant::now() < deadline, "{what} is not told within a minute");
+        let line = lines.next().unwrap();
+        if let Some(entry) = line.strip_prefix("data: ").filter(|entry| entry.contains(&what)) {
+            return serde_json::from_str(entry).unwrap();
+        }
+    }
 }
 
 /// What a path answers to anybody.

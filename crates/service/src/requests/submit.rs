@@ -20,6 +20,7 @@ use crate::ports::store::{Change, Find, JobChange, Loaded, Needs, NewJob, Record
 use crate::record::{self, History};
 use crate::refusal::Refusal;
 use crate::requests::ask::{About, Ask, AskedBy};
+use crate::requests::facts::World;
 use crate::requests::field;
 use crate::requests::picture::Picture;
 use crate::seal::DataKey;
@@ -271,7 +272,13 @@ impl Arrival {
         }
         let mut history =
             History::begin(self.id, loaded.now, &Event::Submitted(Box::new(self.dated(loaded.now)?)))?;
-        let verdict = self.verdict.clone();
+        // INVARIANT: the store's time decides, whatever this node's clock tells.
+        let mut verdict = if self.settings.policies.reads_clock(&self.submitted.action) {
+            World::before_survey(loaded.now).judge(&self.settings, history.state().dossier())?
+        } else {
+            self.verdict.clone()
+        };
+        verdict.criteria.at = loaded.now;
         let denied = matches!(verdict.decision, Decision::Deny { .. });
         if denied {
             let judge =

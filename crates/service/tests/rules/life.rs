@@ -256,3 +256,19 @@ async fn policy_that_forgets_legal_holds_does_not_erase_and_does_not_go_round_in
     assert!(!house.kinds(id).await.contains(&"run_started".to_owned()));
     assert!(house.shop.holds("1"));
 }
+
+/// Seconds, where nodes are looked after; a day here, so that whatever went by it would show.
+#[tokio::test]
+async fn a_node_whose_own_clock_is_wrong_decides_by_the_stores() {
+    let house = House::new().await;
+    let node = house.ahead_by(24 * 3_600_000);
+    let desk = house.caller("helpdesk").await;
+    let verdict = node.submit(&desk, about("erase", BEN)).await.unwrap().picture.verdict.unwrap();
+    assert_eq!(verdict.criteria.at.as_millis(), house.clock.now_ms());
+    let (id, ana) = house.ask_subject("export", ANA).await;
+    house.prove_email(&ana, id).await;
+    assert_eq!(house.status(id).await, Status::Completed);
+    let limits = node.limits(&house.caller("otto").await).await.unwrap();
+    let export = limits.iter().find(|gauge| gauge.action == "export").unwrap();
+    assert_eq!(export.started_today, 1, "of the store's day");
+}

@@ -2,6 +2,7 @@
 //! hand. It knows nothing of doors and real sources.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, unreachable_pub)]
 
+mod abandoned;
 mod age;
 mod call;
 mod clock;

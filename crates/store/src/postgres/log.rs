@@ -15,16 +15,16 @@ use crate::fault::{Fault, damaged, malformed};
 /// The committed head.
 pub(super) const HEAD: &str = "select size, root from log_head";
 /// Some tiles.
-const TILES: &str = "select t.level, t.n, t.data from log_tile t \
+pub(super) const TILES: &str = "select t.level, t.n, t.data from log_tile t \
      join unnest($1::bigint[], $2::bigint[]) as w (level, n) on w.level = t.level and w.n = t.n";
 /// The first `$3` bytes of a tile that has so many.
 pub(super) const TILE: &str = "select substr(data, 1, $3::int) from log_tile \
      where level = $1 and n = $2 and octet_length(data) >= $3::int";
 pub(super) const ENTRIES: &str = "select body from log_entry where seq >= $1 order by seq limit $2";
 pub(super) const NEWEST: &str = "select size, note from log_checkpoint order by size desc limit 1";
-const OF_SIZE: &str = "select size, note from log_checkpoint where size = $1";
-const SIZES: &str = "select size from log_checkpoint where size > $1 order by size limit $2";
-const KEEP: &str = "insert into log_checkpoint (size, note) select h.size, $2::bytea \
+pub(super) const OF_SIZE: &str = "select size, note from log_checkpoint where size = $1";
+pub(super) const SIZES: &str = "select size from log_checkpoint where size > $1 order by size limit $2";
+pub(super) const KEEP: &str = "insert into log_checkpoint (size, note) select h.size, $2::bytea \
      from (select $1::bigint as size) h where h.size <= (select size from log_head) on conflict (size) do nothing";
 
 /// The committed head: size and root.

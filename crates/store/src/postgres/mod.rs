@@ -111,6 +111,15 @@ impl PostgresStore {
         open::open(options).await
     }
 
+    /// Which of the server's settings are off that keep what was acknowledged from being lost with its machine. The store
+    /// opens all the same: whoever tests wants it quick.
+    ///
+    /// # Errors
+    /// When no server that takes writes can be reached.
+    pub async fn loose(options: &PostgresOptions) -> Result<Vec<String>, PostgresOpenError> {
+        open::examine(options).await
+    }
+
     /// Stops its own work and lets another node lead the ledger at once. What is asked of it afterwards is still
     /// answered. Dropping the store does the same, if the runtime lives long enough.
     pub async fn close(&self) {

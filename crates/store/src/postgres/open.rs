@@ -16,6 +16,7 @@ use super::options::PostgresOptions;
 use super::pool::Pool;
 use super::sequencer::Sequencer;
 use super::session::Session;
+use super::value::get;
 use super::{PostgresStore, log, migrate};
 use crate::fault::Fault;
 
@@ -127,6 +128,23 @@ impl Drop for Loops {
     }
 }
 
+/// Settings of the server alone, that no session has for itself: off, they let it lose with its machine what it
+/// acknowledged.
+const LOOSE: &str =
+    "select name from unnest($1::text[]) as of (name) where current_setting(name, true) = 'off'";
+
+/// Which of them are off.
+async fn loose(session: &Session) -> Result<Vec<String>, Fault> {
+    let names = ["fsync", "full_page_writes"];
+    let rows = session.query(LOOSE, &[&names.as_slice()]).await?;
+    rows.iter().map(|row| get(row, 0)).collect()
+}
+
+/// As [`PostgresStore::loose`].
+pub(super) async fn examine(options: &PostgresOptions) -> Result<Vec<String>, PostgresOpenError> {
+    Ok(loose(&find(&Connector::new(options)?).await?).await?)
+}
+
 /// Opens the store as the options say.
 pub(super) async fn open(options: PostgresOptions) -> Result<PostgresStore, PostgresOpenError> {
     let connector = Arc::new(Connector::new(&options)?);
@@ -177,6 +195,11 @@ async fn find(connector: &Connector) -> Result<Session, PostgresOpenError> {
 }
 
 async fn prepare(session: &Session, read_only: bool) -> Result<(), PostgresOpenError> {
+    for name in loose(session).await? {
+        tracing::warn!(
+            "PostgreSQL has {name} = off: acknowledged changes can be lost with its machine; set it to on"
+        );
+    }
     if !read_only {
         return migrate::migrate(session).await;
     }

@@ -2,6 +2,7 @@
 //! later and later, and everybody else is told at once.
 
 use std::ops::Deref;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -27,9 +28,19 @@ pub(super) struct Pool(Arc<Inner>);
 struct Inner {
     connector: Arc<Connector>,
     room: Arc<Semaphore>,
-    idle: Mutex<Vec<Session>>,
+    /// Each with the doubts that there had been when it was made.
+    idle: Mutex<Vec<(u64, Session)>>,
     /// Shared by all pools over one connector.
-    outage: Arc<Mutex<Option<Outage>>>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    outage: Mutex<Option<Outage>>,
+    /// How often a server warned, so that what it shows may not be acknowledged.
+    ///
+    /// INVARIANT: a connection of before is read from no more. A new one writes first, and so waits for the standby.
+    doubts: AtomicU64,
 }
 
 struct Outage {
@@ -42,6 +53,7 @@ struct Outage {
 /// A connection out of the pool; dropped without being released, it is closed, and whatever it had begun is undone.
 pub(super) struct Client {
     session: Option<Session>,
+    doubts: u64,
     pool: Arc<Inner>,
     _place: OwnedSemaphorePermit,
 }
@@ -53,12 +65,12 @@ impl Pool {
 
     /// Other connections to the same servers.
     pub(super) fn beside(&self, size: usize) -> Self {
-        Self::of(Arc::clone(&self.0.connector), size, Arc::clone(&self.0.outage))
+        Self::of(Arc::clone(&self.0.connector), size, Arc::clone(&self.0.shared))
     }
 
-    fn of(connector: Arc<Connector>, size: usize, outage: Arc<Mutex<Option<Outage>>>) -> Self {
+    fn of(connector: Arc<Connector>, size: usize, shared: Arc<Shared>) -> Self {
         let room = Arc::new(Semaphore::new(size.max(1)));
-        Self(Arc::new(Inner { connector, room, idle: Mutex::default(), outage }))
+        Self(Arc::new(Inner { connector, room, idle: Mutex::default(), shared }))
     }
 
     /// A connection that can be trusted.
@@ -71,7 +83,10 @@ impl Pool {
         let Ok(Ok(place)) = place.await else {
             return Err(StoreError::Unavailable("every connection to PostgreSQL is in use".to_owned()).into());
         };
-        let client = |session| Client { session: Some(session), pool: Arc::clone(&self.0), _place: place };
+        // Before it is made: whatever is doubted while it is made, it may have written before.
+        let doubts = self.0.doubts();
+        let client =
+            |session| Client { session: Some(session), doubts, pool: Arc::clone(&self.0), _place: place };
         if let Some(session) = self.0.kept() {
             return Ok(client(session));
         }
@@ -94,18 +109,22 @@ impl Pool {
 }
 
 impl Inner {
-    fn idle(&self) -> MutexGuard<'_, Vec<Session>> {
+    fn doubts(&self) -> u64 {
+        self.shared.doubts.load(Ordering::Acquire)
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<(u64, Session)>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn outage(&self) -> MutexGuard<'_, Option<Outage>> {
-        self.outage.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared.outage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn kept(&self) -> Option<Session> {
         let mut idle = self.idle();
-        while let Some(session) = idle.pop() {
-            if session.is_sound() {
+        while let Some((doubts, session)) = idle.pop() {
+            if session.is_sound() && doubts == self.doubts() {
                 return Some(session);
             }
         }
@@ -180,10 +199,10 @@ impl Drop for Attempt<'_> {
 impl Client {
     /// Back into the pool: nothing is open on it.
     pub(super) fn release(mut self) {
-        if let Some(session) = self.session.take()
-            && session.is_sound()
+        if self.is_sound()
+            && let Some(session) = self.session.take()
         {
-            self.pool.idle().push(session);
+            self.pool.idle().push((self.doubts, session));
         }
     }
 }
@@ -199,8 +218,12 @@ impl Deref for Client {
 
 impl Drop for Client {
     fn drop(&mut self) {
+        let Some(session) = &self.session else { return };
+        if session.was_warned() {
+            self.pool.shared.doubts.fetch_add(1, Ordering::AcqRel);
+        }
         // One that was lost was hardly the only one: the others are tried no more, they are made anew.
-        if self.session.as_ref().is_some_and(|session| session.is_closed()) {
+        if !session.is_sound() {
             self.pool.idle().clear();
         }
     }

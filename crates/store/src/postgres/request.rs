@@ -288,8 +288,15 @@ fn terms_of(statement: &mut Statement, change: &RequestChange, new: bool) {
 pub(super) const COUNT_TERMS: &str = "select value, count(*), min(submitted_at) from request_term where name = $1 \
                                       group by value order by value";
 
-/// How many requests stand where, by action.
-pub(super) const TALLY: &str = "select action, status, count(*) from request group by action, status";
+/// How many requests stand where, by action. From each pair that there is to the next, so that the table is never read:
+/// each is counted in its own piece of the index.
+pub(super) const TALLY: &str = "with recursive pair (action, status) as (\
+       (select r.action, r.status from request r order by r.action, r.status limit 1) \
+     union all \
+       select next.action, next.status from pair, lateral (select r.action, r.status from request r \
+         where (r.action, r.status) > (pair.action, pair.status) order by r.action, r.status limit 1) next) \
+     select action, status, \
+       (select count(*) from request r where r.action = pair.action and r.status = pair.status) from pair";
 
 /// A line of [`TALLY`].
 pub(super) fn tally_of(row: &tokio_postgres::Row) -> Result<(String, Status, u64), Fault> {

@@ -35,7 +35,7 @@ const PAUSE: Duration = Duration::from_millis(250);
 const PATIENCE: u32 = 6;
 
 /// How far the ledger is: its size, and what is under checkpoints.
-const FAR: &str = "select size, (select coalesce(max(size), 0) from log_checkpoint) from log_head";
+pub(super) const FAR: &str = "select size, (select coalesce(max(size), 0) from log_checkpoint) from log_head";
 
 /// The sequencer of this node.
 pub(super) struct Sequencer {

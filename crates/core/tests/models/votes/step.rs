@@ -109,6 +109,10 @@ pub(super) fn taken(model: &Votes, before: &Office, step: Step) -> Option<Office
 fn commit(model: &Votes, office: &mut Office, at: usize) {
     let mut node = std::mem::replace(&mut office.nodes[at], Node::Idle);
     let base = match node.loaded() {
+        Some(Loaded::Older) if model.is(Mutation::DenialToldBeforeItStands) => {
+            office.denied |= matches!(node, Node::Voting { ballot: Ballot { approves: None, .. }, .. });
+            return;
+        }
         None | Some(Loaded::Older) => return,
         Some(Loaded::Newest) => office.page,
         Some(Loaded::Unguarded(page)) => *page,

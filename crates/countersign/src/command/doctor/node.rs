@@ -2,11 +2,12 @@
 
 use std::process::Command;
 
-use countersign_store::SqliteStore;
+use countersign_store::{PostgresStore, SqliteStore};
 
 use super::{Found, Look};
 use crate::config::{Config, Store};
 use crate::installation::{clock, epochs, keys};
+use crate::wiring::store::options;
 
 /// Less room than this wants attention, in KiB.
 const LITTLE_KIB: u64 = 256 * 1024;
@@ -60,6 +61,21 @@ pub(super) fn disk(config: &Config) -> Found {
         )),
         Some(free) => Found::Fine(format!("{} GiB are free in {shown}", free / 1024 / 1024)),
     }
+}
+
+/// The server of a shared store: whether its machine may go down without taking along what it acknowledged.
+pub(super) async fn server(config: &Config) -> Option<Look> {
+    let Store::Shared(shared) = &config.store else { return None };
+    let loose = async { anyhow::Ok(PostgresStore::loose(&options(config, shared)?).await?) }.await;
+    let found = match loose {
+        Err(error) => Found::Bad(format!("{error:#}")),
+        Ok(off) if off.is_empty() => Found::Fine("keeps what it acknowledged".to_owned()),
+        Ok(off) => Found::Attend(format!(
+            "{} is off: what it acknowledged can be lost with its machine; set it to on",
+            off.join(", ")
+        )),
+    };
+    Some(("store server".to_owned(), found))
 }
 
 /// The file of the embedded store.

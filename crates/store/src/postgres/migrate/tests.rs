@@ -192,3 +192,73 @@ async fn a_schema_that_was_expanded_further_serves_this_version() {
     }
     assert_eq!(ran, rules.len());
 }
+
+/// What of a step nodes of an earlier version cannot work beside: it takes away, or asks for what they do not write.
+fn taken_away(sql: &str) -> Vec<String> {
+    let lines: Vec<&str> = sql.lines().map(|line| line.split("--").next().unwrap()).collect();
+    let plain = lines.join(" ").to_lowercase();
+    let statements: Vec<String> =
+        plain.split(';').map(|it| it.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    let made = |table: &str| statements.iter().any(|it| it.starts_with(&format!("create table {table} ")));
+    let refused = |statement: &&String| {
+        let words: Vec<&str> = statement.split([' ', '(']).collect();
+        let has = |phrase: &str| format!(" {statement} ").contains(&format!(" {phrase} "));
+        if words.starts_with(&["create", "unique", "index"]) {
+            return !words.iter().position(|word| *word == "on").is_some_and(|on| made(words[on + 1]));
+        }
+        let without_a_value = |column: &str| {
+            column.contains("not null") && !column.contains("default") && !column.contains("generated")
+        };
+        let columns = statement.matches(" add column ").count();
+        has("drop")
+            || ["truncate", "revoke", "delete"].iter().any(|first| words.first() == Some(first))
+            || has("rename")
+            || has("set not null")
+            || has("type")
+            // Constraints, and columns of which it is not said that they are one.
+            || statement.matches(" add ").count() > columns
+            || statement.split(" add column ").skip(1).any(without_a_value)
+    };
+    statements.iter().filter(refused).cloned().collect()
+}
+
+#[test]
+fn a_step_beside_which_an_earlier_version_works_only_adds() {
+    for (step, number) in STEPS.iter().zip(1u64..) {
+        if step.oldest < number {
+            assert_eq!(taken_away(step.sql), [] as [String; 0], "{}", step.name);
+        }
+    }
+}
+
+#[test]
+fn what_an_earlier_version_cannot_work_beside_is_seen() {
+    for bad in [
+        "drop table lease",
+        "DROP INDEX\n request_started",
+        "alter table request drop column due_at",
+        "alter table request add column a text, drop column due_at",
+        "alter table request rename column due_at to due",
+        "alter table request rename to requests",
+        "alter table request alter column due_at set not null",
+        "alter table request alter column due_at type text",
+        "alter table request add constraint due check (due_at > 0)",
+        "alter table request add check (due_at > 0)",
+        "alter table request add unique (due_at)",
+        "alter table request add column note text not null",
+        "alter table request add column a bigint not null default 7, add column note text not null",
+        "alter table request add note text",
+        "create table other (id bigint); create unique index once on request (due_at)",
+        "truncate heartbeat",
+        "delete from job",
+        "revoke insert on job from public",
+    ] {
+        assert_eq!(taken_away(&format!("create index fine on job (key); {bad};")).len(), 1, "{bad}");
+    }
+    let good = "-- drop table request;\n create table other (id bigint not null primary key, type_of text not null);\n\
+        create unique index once on other (type_of); create index more on request (due_at);\n\
+        alter table request add column note text, add column kind text not null default '';\n\
+        alter table job add column twice bigint not null generated always as (fence * 2) stored;\n\
+        alter table request alter column due_at set default 7; insert into lock (name) values ('other')";
+    assert_eq!(taken_away(good), [] as [String; 0]);
+}

@@ -3,10 +3,12 @@
 
 use countersign_ledger::Entry;
 use countersign_service::ports::store::{Change, Needs, Store};
+use countersign_testing::nothing_may_be_skipped;
+use countersign_testing::postgres::cluster::{Cluster, Shape};
 use countersign_testing::postgres::database_or_skip;
 
 use super::*;
-use crate::postgres::connect::Connector;
+use crate::postgres::connect::{Connector, is_lost};
 use crate::postgres::{PostgresOptions, PostgresStore};
 
 const ENTRIES: u64 = 300;
@@ -146,6 +148,51 @@ async fn a_sequencer_that_slept_past_its_lease_moves_nothing() {
     assert!(matches!(outcome, Err(Fault::Store(StoreError::Fenced))), "{outcome:?}");
     is_whole(&store, 1).await;
     assert!(!lead(&sleeper).await && !sleeper.leads(), "and now it knows");
+    step(&awake).await.unwrap();
+    is_whole(&store, 2).await;
+}
+
+/// As above, and in between the primary dies and its standby takes its place.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sequencer_that_slept_through_a_failover_moves_nothing() {
+    let mut cluster = match Cluster::start(Shape { standby: true, durable: false }) {
+        Ok(cluster) => cluster,
+        Err(reason) => {
+            assert!(!nothing_may_be_skipped(), "{reason}");
+            return eprintln!("skipped: {reason}");
+        }
+    };
+    let url = cluster.url("postgres");
+    let store = resting(&url).await;
+    let sleeper = by_hand(&url, 1);
+    assert!(lead(&sleeper).await);
+    commit(&store, 0).await;
+    step(&sleeper).await.unwrap();
+    let before = sleeper.turn.lock().await.held.unwrap().fence;
+    cluster.kill_primary().unwrap();
+    cluster.promote().unwrap();
+    cluster.add_standby().unwrap();
+    let began = Instant::now();
+    while store.ready().await.is_err() {
+        assert!(began.elapsed() < WITHIN, "the store never comes back");
+        sleep(PAUSE).await;
+    }
+    let awake = by_hand(&url, FOR_EVER_MS);
+    while !lead(&awake).await {}
+    assert_eq!(awake.turn.lock().await.held.unwrap().fence, before + 1);
+    commit(&store, 1).await;
+    // It believes in its lease for ever; its connection of before is gone, and with the next it finds out.
+    if let Some(held) = &mut sleeper.turn.lock().await.held {
+        held.until = Instant::now() + Duration::from_secs(3600);
+    }
+    let outcome = loop {
+        match step(&sleeper).await {
+            Err(fault) if is_lost(&fault) && began.elapsed() < WITHIN => {}
+            outcome => break outcome,
+        }
+    };
+    assert!(matches!(outcome, Err(Fault::Store(StoreError::Fenced))), "{outcome:?}");
+    is_whole(&store, 1).await;
     step(&awake).await.unwrap();
     is_whole(&store, 2).await;
 }
