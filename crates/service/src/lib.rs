@@ -53,7 +53,7 @@ pub use pause::{Pause, paused_of};
 pub use people::{Minted, NewPerson, NewToken};
 pub use refusal::Refusal;
 pub use restore::{Back, Restored};
-pub use second::Proposed;
+pub use second::{Proposed, What};
 pub use span::SPANS;
 pub use succeed::successor_of;
 pub use totp::Enrolled;
