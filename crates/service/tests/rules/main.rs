@@ -9,6 +9,7 @@ mod code;
 mod conflict;
 mod drift;
 mod fixture;
+mod flood;
 mod forget;
 mod glass;
 mod govern;
