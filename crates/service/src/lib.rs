@@ -48,7 +48,7 @@ pub use fetch::{Fetch, Package};
 pub use govern::{Applied, GaugeView, Ready};
 pub use jobs::tell::{Notice, NoticeEnd};
 pub use ledger::{Evidence, Proof};
-pub use measure::{BUCKETS_MS, Measures, Spread, Waiting, glass_of};
+pub use measure::{BUCKETS_MS, Measures, Spread, Waiting, glass_of, retrying_of};
 pub use pause::{Pause, paused_of};
 pub use people::{Minted, NewPerson, NewToken};
 pub use refusal::Refusal;

@@ -18,6 +18,7 @@ mod keep;
 mod last_time;
 mod life;
 mod mandate;
+mod measure;
 mod package;
 mod parts;
 mod pause;
