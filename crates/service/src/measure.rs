@@ -120,6 +120,11 @@ struct Dated {
     at: Timestamp,
 }
 
+/// When an entry of the ledger was made.
+pub(crate) fn dated(entry: &[u8]) -> Option<Timestamp> {
+    serde_json::from_slice::<Dated>(entry).ok().map(|entry| entry.at)
+}
+
 /// Requests whose glass was broken, by where their review is, for whoever only looks at the store.
 ///
 /// # Errors
@@ -163,7 +168,7 @@ impl Service {
         } else {
             None
         };
-        let dated = unsigned.and_then(|entry| serde_json::from_slice::<Dated>(&entry).ok());
+        let unsigned_at = unsigned.and_then(|entry| dated(&entry));
         Ok(Measures {
             tally: self.store.tally().await?,
             waiting: waiting
@@ -180,7 +185,7 @@ impl Service {
             given_up: self.given_up.counts(),
             ledger_size,
             checkpoint_size,
-            unsigned_ms: dated.map_or(0, |entry| now.since_ms(entry.at)),
+            unsigned_ms: unsigned_at.map_or(0, |at| now.since_ms(at)),
             verdicts: self.verdicts.spread(),
             glass: glass_of(&*self.store).await?,
             paused: paused_of(&*self.store).await?.into_iter().map(|(action, _)| action).collect(),
