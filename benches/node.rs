@@ -16,7 +16,7 @@ const IDLE: Duration = Duration::from_secs(3);
 const SETTINGS: &str = "environment = \"production\"\ntime_zone = \"Europe/Berlin\"\n\
     groups = [\"privacy\", \"data_owner\"]\n[deadlines.gdpr]\nfirst_day = \"day_after\"\nunit = \"calendar_month\"\n\
     count = 1\nrolls = \"none\"\n[actions.access]\ndeadline = \"gdpr\"\n[actions.export]\ndeadline = \"gdpr\"\n\
-    [actions.erase]\ndeadline = \"gdpr\"\n";
+    [actions.erase]\ndeadline = \"gdpr\"\n[floods]\nof_token = 100000000\n";
 /// The desk, which knows whom it has before it, sees what there is without asking anybody.
 const DESK: &str = "@id(\"access.desk\")\n\
     permit (principal is Service, action == Action::\"access\", resource is Subject)\n\

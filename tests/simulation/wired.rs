@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use countersign_core::id::RequestId;
 use countersign_core::time::Timestamp;
 use countersign_service::ports::store::{
-    Committed, Decide, Job, JobEnd, Loaded, Needs, Query, Record, Row, Status, Store, StoreError,
+    Committed, Decide, Job, JobEnd, Loaded, Needs, Query, Record, Retrying, Row, Status, Store, StoreError,
 };
 use tokio::runtime::Runtime;
 
@@ -97,6 +97,9 @@ impl Store for Wired {
     }
     async fn next_job_at(&self) -> Answer<Option<Timestamp>> {
         self.call(|store| async move { store.next_job_at().await }).await
+    }
+    async fn retrying(&self, before: Timestamp) -> Answer<Vec<Retrying>> {
+        self.call(|store| async move { store.retrying(before).await }).await
     }
     async fn release_leases(&self) -> Answer<u64> {
         self.call(|store| async move { store.release_leases().await }).await

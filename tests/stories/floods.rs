@@ -98,8 +98,14 @@ fn guesses_and_mails_are_counted_in_the_store_and_a_kill_gives_none_back() {
             refused = why.to_string();
         }
     }
-    assert!(refused.contains("too_many_codes"), "{refused}");
+    assert!(refused.contains("too_many"), "{refused}");
+    // Another request for the same address gives none back, nor does another token: the address is what counts.
+    let (other, token) = runtime.block_on(asked(&node, email));
+    let subject = node.client("portal").with_token(&token).unwrap();
+    let refused = runtime.block_on(subject.start_verification(&other, "email")).unwrap_err().to_string();
+    assert!(refused.contains("too_many"), "{refused}");
     node.stop();
+    assert_eq!(mails(&node, &other).len(), 0);
     assert!(mails(&node, &id).len() <= 5, "{}", mails(&node, &id).len());
 }
 
@@ -152,6 +158,51 @@ fn bodies_heads_and_patience_have_an_end_and_others_are_served_meanwhile() {
     drop(idle);
     assert!(!node.log().contains("panicked"), "{}", node.log());
     node.stop();
+}
+
+#[test]
+fn application_that_is_made_to_ask_for_strangers_without_end_is_bounded_and_a_kill_gives_none_back() {
+    let mut node = Node::prepare(60, |node| {
+        let settings = node.folder().join("settings/settings.toml");
+        let text = std::fs::read_to_string(&settings).unwrap();
+        std::fs::write(&settings, text + "\n[floods]\nfor_identity = 4\nof_token = 20\n").unwrap();
+    });
+    node.start();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let submit = |node: &Node, token: &str, email: &str| {
+        let submission = Submission {
+            action: "export".to_owned(),
+            requester: Some("subject".to_owned()),
+            subject: [("email".to_owned(), email.to_owned())].into(),
+            ..Submission::default()
+        };
+        let sent = runtime.block_on(node.client(token).submit(&submission, None));
+        sent.map(|_| ()).map_err(|why| why.to_string())
+    };
+    for n in 0..6 {
+        if n == 2 {
+            node.kill();
+            node.start();
+        }
+        let taken = submit(&node, "portal", "somebody@example.test");
+        assert_eq!(taken.is_ok(), n < 4, "{n}: {taken:?}");
+    }
+    for n in 0..20 {
+        let taken = submit(&node, "portal", &format!("guess{n}@example.test"));
+        assert_eq!(taken.is_ok(), n < 16, "{n}: {taken:?}");
+    }
+    // Whoever attests goes on, and so does everybody who was let in.
+    let people = People::at(&node);
+    let id = people.ask("erase", 20);
+    people.approve(&id);
+    people.until(&id, "it is carried out beside them", |seen| seen.status == "completed");
+    node.stop();
+    let log = node.log();
+    for cap in ["identity", "token"] {
+        let line = log.lines().any(|line| line.contains("a cap against floods") && line.contains(cap));
+        assert!(line, "{cap}: {log}");
+    }
+    assert!(!log.contains("@example.test"), "{log}");
 }
 
 /// Somebody in a new browser asks at the portal, from behind the proxy.

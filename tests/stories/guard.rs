@@ -90,6 +90,20 @@ fn two_administrators_change_nothing_alone_and_sit_on_no_seat() {
         let alone = mint(&ada, attests.clone()).await.unwrap_err();
         assert!(alone.contains("second administrator"), "{alone}");
         mint(&bea, attests).await.unwrap();
+
+        // Nobody makes a second administrator of their own: neither the person, nor what they would sign in with.
+        let post = async |who: &countersign_client::Client, path: &str, body: Body<'_, Value>| {
+            let said = who.call::<Value>(Method::POST, path, body, None).await;
+            said.map_err(|why| why.to_string())
+        };
+        let puppet = json!({"name": "Bo", "identities": {"email": "bo@example.test"}, "administers": true});
+        let alone = post(&ada, "v1/people", Body::Json(&puppet)).await.unwrap_err();
+        assert!(alone.contains("second administrator") || alone.contains("two administrators"), "{alone}");
+        let bo = post(&bea, "v1/people", Body::Json(&puppet)).await.unwrap();
+        let device = format!("v1/people/{}/totp", bo["id"].as_str().unwrap());
+        let alone = post(&ada, &device, Body::Empty).await.unwrap_err();
+        assert!(alone.contains("two administrators") && !alone.contains("otpauth"), "{alone}");
+        post(&bea, &device, Body::Empty).await.unwrap();
     });
 
     node.stop();
@@ -103,7 +117,7 @@ fn two_administrators_change_nothing_alone_and_sit_on_no_seat() {
         let question = "select count(*) from log_entry where instr(cast(body as text), ?1) > 0";
         store.query_row(question, [format!("\"did\":\"{did}\"")], |row| row.get(0)).unwrap()
     };
-    assert_eq!((told("proposed"), told("countersigned")), (4, 3));
+    assert_eq!((told("proposed"), told("countersigned")), (6, 5));
 }
 
 #[test]

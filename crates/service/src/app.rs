@@ -15,7 +15,7 @@ use crate::jobs::end::Ends;
 use crate::jobs::forget;
 use crate::keys::Keys;
 use crate::known::Known;
-use crate::measure::Histogram;
+use crate::measure::{GivenUp, Histogram};
 use crate::ports::chance::{self, Chance};
 use crate::ports::notifier::Notifier;
 use crate::ports::package::Packager;
@@ -69,6 +69,7 @@ pub struct Service {
     pub(crate) first_looks: FirstLooks,
     pub(crate) watch: Watch,
     pub(crate) verdicts: Histogram,
+    pub(crate) given_up: GivenUp,
     pub(crate) signing: tokio::sync::Mutex<()>,
     pub(crate) ends: Ends,
     acts: AtomicU64,
@@ -99,6 +100,7 @@ impl Service {
             first_looks: FirstLooks::default(),
             watch: Watch::default(),
             verdicts: Histogram::default(),
+            given_up: GivenUp::default(),
             signing: tokio::sync::Mutex::default(),
             ends: Ends::default(),
             acts: AtomicU64::new(0),

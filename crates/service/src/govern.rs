@@ -21,7 +21,7 @@ use crate::record::{self, History};
 use crate::refusal::Refusal;
 use crate::requests::facts::World;
 use crate::requests::judge;
-use crate::second::{self, Second};
+use crate::second::{self, Second, What};
 use crate::settings::{Bundle, Settings, difference};
 
 /// How long a store may take to say that it is there.
@@ -116,7 +116,7 @@ impl Service {
             return Ok(applied);
         }
         let author = holder.person;
-        let what = format!("settings/{}/{}", settings.version, settings.hash);
+        let what = What::Settings { version: settings.version, hash: settings.hash.clone() };
         let mut needs = Needs { records: second::need(&what), ..Needs::default() };
         needs.records.extend([holder.need(), (schedule::KIND.to_owned(), Find::All)]);
         let (_, entered) = self

@@ -12,7 +12,6 @@ use crate::app::Service;
 use crate::jobs::{JobError, Worked, wish};
 use crate::keys::{Keys, mac};
 use crate::person;
-use crate::portal::flood::ADDRESS;
 use crate::ports::chance;
 use crate::ports::notifier::{About, Message};
 use crate::ports::store::{Change, Find, Loaded, Needs, RecordChange, SealedChange, Status};
@@ -61,8 +60,7 @@ impl Service {
     /// Mails the subject the link, once more each time; an earlier link works no longer.
     pub(crate) async fn start_mandate(&self, id: RequestId) -> Result<Started, Refusal> {
         let key = self.data_key(id).await?.ok_or(Refusal::NotFound("request"))?;
-        let email = self.stated(&key, id, "email").await?;
-        self.count(ADDRESS, &email.value).await?;
+        self.count_mail(id).await?;
         let secret = hex::encode(chance::bytes::<32>(&*self.chance));
         let link = hash(&self.keys, id, &secret);
         let sealed = SealedChange::Field {

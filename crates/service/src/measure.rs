@@ -1,7 +1,9 @@
 //! What an operator pages on, as numbers: who waits for what and since when, what is late, how long a verdict takes. The
 //! only words among them are of actions, groups and kinds of waiting.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use countersign_core::time::Timestamp;
@@ -9,12 +11,15 @@ use serde::Deserialize;
 
 use crate::app::Service;
 use crate::pause::paused_of;
-use crate::ports::store::{Needs, Query, Status, Store};
+use crate::ports::store::{Needs, Query, Retrying, Status, Store};
 use crate::refusal::Refusal;
 use crate::requests::glass;
 
 /// The upper ends of the buckets of [`Spread`], in milliseconds; a last one has no end.
 pub const BUCKETS_MS: [u64; 10] = [1, 2, 5, 10, 25, 50, 100, 250, 1_000, 5_000];
+
+/// What failed is tried again within this: the longest pause between two tries, and a lease, come earlier.
+const TRIED_AGAIN_WITHIN_MS: i64 = 10 * 60_000;
 
 /// How often something took how long.
 #[derive(Default)]
@@ -36,6 +41,23 @@ impl Histogram {
             counts: self.buckets.each_ref().map(|bucket| bucket.load(Ordering::Relaxed)),
             sum: Duration::from_micros(self.sum_us.load(Ordering::Relaxed)),
         }
+    }
+}
+
+/// How many jobs of each kind this node gave up since it started.
+#[derive(Default)]
+pub(crate) struct GivenUp(Mutex<BTreeMap<String, u64>>);
+
+impl GivenUp {
+    pub(crate) fn one_more(&self, kind: &str) {
+        // Numbers stay what they are, whoever panicked while counting.
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *counts.entry(kind.to_owned()).or_default() += 1;
+    }
+
+    fn counts(&self) -> Vec<(String, u64)> {
+        let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.iter().map(|(kind, count)| (kind.clone(), *count)).collect()
     }
 }
 
@@ -70,6 +92,10 @@ pub struct Measures {
     pub oldest_open_ms: i64,
     /// For how long the next wish has been due: mail, runs, judgements. 0 if none is late.
     pub job_lag_ms: i64,
+    /// Jobs that failed and are tried again, by kind.
+    pub retrying: Vec<Retrying>,
+    /// How many jobs of each kind this node gave up since it started.
+    pub given_up: Vec<(String, u64)>,
     /// Entries in the ledger.
     pub ledger_size: u64,
     /// Entries under a checkpoint.
@@ -94,6 +120,11 @@ struct Dated {
     at: Timestamp,
 }
 
+/// When an entry of the ledger was made.
+pub(crate) fn dated(entry: &[u8]) -> Option<Timestamp> {
+    serde_json::from_slice::<Dated>(entry).ok().map(|entry| entry.at)
+}
+
 /// Requests whose glass was broken, by where their review is, for whoever only looks at the store.
 ///
 /// # Errors
@@ -103,6 +134,14 @@ pub async fn glass_of(store: &dyn Store) -> Result<Vec<(String, u64)>, Refusal> 
     let words =
         counted.into_iter().map(|(word, count, _)| (String::from_utf8_lossy(&word).into_owned(), count));
     Ok(words.filter(|(word, _)| word != glass::ANY).collect())
+}
+
+/// Jobs that failed and are tried again, by kind, for whoever only looks at the store.
+///
+/// # Errors
+/// When the store does not answer.
+pub async fn retrying_of(store: &dyn Store, now: Timestamp) -> Result<Vec<Retrying>, Refusal> {
+    Ok(store.retrying(now.plus_ms(TRIED_AGAIN_WITHIN_MS)).await?)
 }
 
 impl Service {
@@ -129,7 +168,7 @@ impl Service {
         } else {
             None
         };
-        let dated = unsigned.and_then(|entry| serde_json::from_slice::<Dated>(&entry).ok());
+        let unsigned_at = unsigned.and_then(|entry| dated(&entry));
         Ok(Measures {
             tally: self.store.tally().await?,
             waiting: waiting
@@ -142,9 +181,11 @@ impl Service {
                 .collect(),
             oldest_open_ms: oldest.first().map_or(0, |row| now.since_ms(row.submitted_at)),
             job_lag_ms: late.map_or(0, |at| now.since_ms(at)),
+            retrying: retrying_of(&*self.store, now).await?,
+            given_up: self.given_up.counts(),
             ledger_size,
             checkpoint_size,
-            unsigned_ms: dated.map_or(0, |entry| now.since_ms(entry.at)),
+            unsigned_ms: unsigned_at.map_or(0, |at| now.since_ms(at)),
             verdicts: self.verdicts.spread(),
             glass: glass_of(&*self.store).await?,
             paused: paused_of(&*self.store).await?.into_iter().map(|(action, _)| action).collect(),

@@ -10,13 +10,13 @@ use sha2::{Digest, Sha256};
 use crate::app::Service;
 use crate::caller::{Act, Caller, Holder, Role};
 use crate::jobs::wish;
-use crate::keys::Keys;
+use crate::keys::{Keys, mac};
 use crate::person::{self, Entry, Person};
 use crate::ports::store::{Change, Find, Needs};
 use crate::record;
 use crate::refusal::Refusal;
 use crate::requests::ask;
-use crate::second::{self, Second};
+use crate::second::{self, Second, What};
 use crate::sign::leave::check_roles;
 use crate::sign::provider::comes_by;
 use crate::token::{self, Token};
@@ -95,12 +95,17 @@ impl Service {
         Ok(Caller::Token(holder))
     }
 
-    /// Adds a person.
+    /// Adds a person. Somebody who administers, or may do something from the beginning, is added by both administrators
+    /// where there are two.
+    ///
+    /// # Errors
+    /// When the caller may not, something said of them is wrong, or another administrator has to ask for the same.
     pub async fn put_person(&self, caller: &Caller, new: NewPerson) -> Result<Person, Refusal> {
         let holder = caller.may(Act::ManagePeople)?.clone();
         ask::check_text("name", &new.name)?;
         let identities: Vec<_> = ask::normalised(&new.identities)?.into_iter().collect();
         check_roles(&new.roles)?;
+        let what = (new.administers || !new.roles.is_empty()).then(|| self.added(&new, &identities));
         let person = Person {
             id: self.new_person_id(),
             name: new.name,
@@ -113,14 +118,33 @@ impl Service {
         };
         let put = person.put(&self.keys, &*self.chance, Some(0))?;
         let (id, by) = (person.id, holder.person);
-        self.act(Needs { records: vec![holder.need()], ..Needs::default() }, move |loaded| {
-            holder.recheck(loaded)?;
-            let entry = Entry::new(loaded.now, id, "added", None, by);
-            let entries = vec![record::bytes(&entry)?];
-            Ok((Change { records: vec![put.clone()], entries, ..Change::default() }, ()))
-        })
-        .await?;
-        Ok(person)
+        let mut needs = Needs { records: vec![holder.need()], ..Needs::default() };
+        needs.records.extend(what.iter().flat_map(second::need));
+        let (_, added) = self
+            .act(needs, move |loaded| {
+                holder.recheck(loaded)?;
+                let with = match &what {
+                    None => Change::default(),
+                    Some(what) => match second::ask(loaded, &holder, what)? {
+                        Second::Noted(change) => return Ok((change, false)),
+                        Second::Go(with) => with,
+                    },
+                };
+                let entry = Entry::new(loaded.now, id, "added", None, by);
+                let entries = vec![record::bytes(&entry)?];
+                let change = Change { records: vec![put.clone()], entries, ..Change::default() };
+                Ok((second::along(with, change), true))
+            })
+            .await?;
+        if added { Ok(person) } else { Err(Refusal::NeedsSecond) }
+    }
+
+    /// Somebody to add who may do something at once. What names them goes under a key: it stands in the ledger.
+    fn added(&self, new: &NewPerson, identities: &[(String, String)]) -> What {
+        let mut parts: Vec<&[u8]> = vec![b"added", new.name.as_bytes()];
+        parts.extend(identities.iter().flat_map(|(kind, value)| [kind.as_bytes(), value.as_bytes()]));
+        let person = hex::encode(mac(&self.keys.index, &parts));
+        What::Add { administers: new.administers, roles: new.roles.clone(), person }
     }
 
     /// People, in the order of their ids.
@@ -150,7 +174,7 @@ impl Service {
             let known = settings.groups.iter().cloned().collect::<Vec<_>>().join(", ");
             return Err(Refusal::invalid("seat", format!("is not configured; there are: {known}")));
         }
-        let what = format!("seat/{id}/{seat}/{}", if held { "give" } else { "take" });
+        let what = What::Seat { person: id, seat: seat.to_owned(), give: held };
         let mut needs = Needs { records: second::need(&what), ..Needs::default() };
         needs.records.extend([holder.need(), person::need(id)]);
         let (keys, chance, seat) = (self.keys.clone(), std::sync::Arc::clone(&self.chance), seat.to_owned());
@@ -204,7 +228,7 @@ impl Service {
         // Whoever may name anybody is vouched for by two; who mints for the act answers for the token.
         let attests = (!new.attests.is_empty()).then(|| fingerprint(&new));
         let mut needs = Needs { records: vec![holder.need()], ..Needs::default() };
-        needs.records.extend(attests.iter().flat_map(|what| second::need(what)));
+        needs.records.extend(attests.iter().flat_map(second::need));
         let (_, minted) = self
             .act(needs, move |loaded| {
                 holder.recheck(loaded)?;
@@ -243,7 +267,7 @@ impl Service {
         let holder = caller.may(Act::ManageTokens)?.clone();
         let find = Find::Term(record::term("label", label));
         // The caller's own token is loaded beside the one that is meant.
-        let what = format!("revoke/{label}");
+        let what = What::Revoke { label: label.to_owned() };
         let mut needs = Needs { records: second::need(&what), ..Needs::default() };
         needs.records.extend([holder.need(), (token::KIND.to_owned(), find)]);
         let label = label.to_owned();
@@ -319,10 +343,10 @@ pub(crate) fn token_entry(
 }
 
 /// A token that attests, with everything that could differ.
-fn fingerprint(new: &NewToken) -> String {
+fn fingerprint(new: &NewToken) -> What {
     let NewToken { person: _, service, roles, channel, attests, expires_at } = new;
     let shape = format!("{:?}", (service, roles, channel, attests, expires_at));
-    format!("token/{}", hex::encode(Sha256::digest(shape)))
+    What::Token { shape: hex::encode(Sha256::digest(shape)) }
 }
 
 fn check_token(new: &NewToken, by: &Holder) -> Result<(), Refusal> {

@@ -1,6 +1,8 @@
-//! What an administrator does not do alone where there are two: change the settings, seat somebody, mint a token that
-//! attests, take back another administrator's token. The first who asks is noted; when another asks for the very same
-//! within a week, it is done. Both stand in the ledger.
+//! What an administrator does not do alone where there are two: change the settings, seat somebody, let somebody in or
+//! give them something to sign in with, mint a token that attests, take back another administrator's token. The first who
+//! asks is noted; when another asks for the very same within a week, it is done. Both stand in the ledger.
+
+mod what;
 
 use std::collections::BTreeSet;
 
@@ -15,6 +17,9 @@ use crate::record;
 use crate::refusal::Refusal;
 use crate::sign::joined;
 use crate::token::{self, Token};
+
+pub use self::what::What;
+pub(crate) use self::what::named;
 
 /// The kind of record that notes who asked first.
 const KIND: &str = "proposal";
@@ -44,12 +49,12 @@ pub(crate) enum Second {
     Noted(Change),
 }
 
-/// What to load to ask. `what` names the act with everything in it that could differ: ids and hashes, nobody's data.
-pub(crate) fn need(what: &str) -> Vec<(String, Find)> {
+/// What to load to ask.
+pub(crate) fn need(what: &What) -> Vec<(String, Find)> {
     vec![
         (token::KIND.to_owned(), Find::All),
         joined::need_all(),
-        (KIND.to_owned(), Find::Id(what.to_owned())),
+        (KIND.to_owned(), Find::Id(what.to_string())),
     ]
 }
 
@@ -69,14 +74,15 @@ pub(crate) fn administrators(loaded: &Loaded) -> Result<BTreeSet<PersonId>, Refu
 }
 
 /// Whether `holder` may do it now.
-pub(crate) fn ask(loaded: &Loaded, holder: &Holder, what: &str) -> Result<Second, Refusal> {
+pub(crate) fn ask(loaded: &Loaded, holder: &Holder, what: &What) -> Result<Second, Refusal> {
+    let what = what.to_string();
     let people = administrators(loaded)?;
     if people.len() < 2 {
         return Ok(Second::Go(Change::default()));
     }
     let standing = loaded.of_kind(KIND).find(|record| record.id == what);
     let entry = |did| {
-        let entry = Entry { v: 1, at: loaded.now, proposal: what, did, by: holder.person };
+        let entry = Entry { v: 1, at: loaded.now, proposal: &what, did, by: holder.person };
         record::bytes(&entry).map(|entry| vec![entry])
     };
     let first = match standing {
@@ -89,7 +95,7 @@ pub(crate) fn ask(loaded: &Loaded, holder: &Holder, what: &str) -> Result<Second
         Some(by) if by == holder.person => Ok(Second::Noted(Change::default())),
         // Whoever asked first and administers no more is not the second of two.
         Some(by) if people.contains(&by) => Ok(Second::Go(Change {
-            records: vec![RecordChange::Delete { kind: KIND.to_owned(), id: what.to_owned() }],
+            records: vec![RecordChange::Delete { kind: KIND.to_owned(), id: what.clone() }],
             entries: entry("countersigned")?,
             ..Change::default()
         })),
@@ -97,7 +103,7 @@ pub(crate) fn ask(loaded: &Loaded, holder: &Holder, what: &str) -> Result<Second
             let proposal = Proposal { by: holder.person, at: loaded.now };
             let put = RecordChange::Put {
                 kind: KIND.to_owned(),
-                id: what.to_owned(),
+                id: what.clone(),
                 body: record::bytes(&proposal)?,
                 terms: Vec::new(),
                 expires_at: Some(loaded.now.plus_ms(LIVES_MS)),
@@ -111,8 +117,8 @@ pub(crate) fn ask(loaded: &Loaded, holder: &Holder, what: &str) -> Result<Second
 /// What one administrator asked for, and another has yet to ask for too.
 #[derive(Clone, Debug)]
 pub struct Proposed {
-    /// The act, with everything in it that could differ.
-    pub what: String,
+    /// The act; `None` if a newer program noted it, and this one does not know it.
+    pub what: Option<What>,
     /// Who asked first.
     pub by: PersonId,
     /// When.
@@ -128,7 +134,7 @@ impl Service {
         let standing = page.iter().filter(|record| record.expires_at.is_none_or(|at| at > now));
         let read = |record: &Record| {
             let Proposal { by, at } = record::read(record)?;
-            Ok(Proposed { what: record.id.clone(), by, at })
+            Ok(Proposed { what: What::read(&record.id), by, at })
         };
         standing.map(read).collect()
     }

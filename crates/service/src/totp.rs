@@ -12,6 +12,7 @@ use crate::ports::chance;
 use crate::ports::store::{Change, Needs};
 use crate::record;
 use crate::refusal::Refusal;
+use crate::second::{self, Second, What};
 use crate::sign::joined;
 
 const STEP_S: i64 = 30;
@@ -25,7 +26,11 @@ pub struct Enrolled {
 }
 
 impl Service {
-    /// Enrols a device for a person. Administrators do it for others, everybody for themselves.
+    /// Enrols a device for a person. Administrators do it for others, both of them where there are two: whoever holds the
+    /// secret, and reads their mail, comes in as them. Everybody does it for themselves.
+    ///
+    /// # Errors
+    /// When the caller may not, there is no such person, or another administrator has to ask for the same.
     pub async fn enroll_totp(&self, caller: &Caller, id: PersonId) -> Result<Enrolled, Refusal> {
         let Caller::Token(holder) = caller else {
             return Err(Refusal::NotAllowed(Act::ManagePeople.words()));
@@ -37,29 +42,41 @@ impl Service {
         let holder = holder.clone();
         let secret = new_secret(chance::bytes::<20>(&*self.chance));
         let url = address(&id.to_string(), &secret);
-        let records = vec![holder.need(), person::need(id), joined::need(id)];
-        let needs = Needs { records, ..Needs::default() };
+        let what = What::Device { person: id };
+        let mut needs = Needs { records: vec![holder.need(), person::need(id)], ..Needs::default() };
+        if !own {
+            needs.records.extend(second::need(&what));
+        }
         let (keys, random, new) = (self.keys.clone(), std::sync::Arc::clone(&self.chance), secret.clone());
-        self.act(needs, move |loaded| {
-            holder.recheck(loaded)?;
-            let people = person::loaded(&keys, loaded)?;
-            let (person, version) = people.get(&id).ok_or(Refusal::NotFound("person"))?;
-            // Whoever signs in sets up their own: else an administrator could come in by a device of theirs.
-            if !own && joined::any(loaded) {
-                return Err(Refusal::NotAllowed("set up a device for somebody who signs in"));
-            }
-            let totp = Totp { secret: new.clone(), enrolled_at: loaded.now, last_step: 0 };
-            let enrolled = Person { totp: Some(totp), ..person.clone() };
-            let entry = person::Entry::new(loaded.now, id, "enrolled_totp", None, holder.person);
-            let change = Change {
-                records: vec![enrolled.put(&keys, &*random, Some(*version))?],
-                entries: vec![record::bytes(&entry)?],
-                ..Change::default()
-            };
-            Ok((change, ()))
-        })
-        .await?;
-        Ok(Enrolled { secret, url })
+        let (_, enrolled) = self
+            .act(needs, move |loaded| {
+                holder.recheck(loaded)?;
+                let people = person::loaded(&keys, loaded)?;
+                let (person, version) = people.get(&id).ok_or(Refusal::NotFound("person"))?;
+                // Whoever signs in sets up their own: else an administrator could come in by a device of theirs.
+                if !own && joined::has(loaded, id) {
+                    return Err(Refusal::NotAllowed("set up a device for somebody who signs in"));
+                }
+                let with = if own {
+                    Change::default()
+                } else {
+                    match second::ask(loaded, &holder, &what)? {
+                        Second::Noted(change) => return Ok((change, false)),
+                        Second::Go(with) => with,
+                    }
+                };
+                let totp = Totp { secret: new.clone(), enrolled_at: loaded.now, last_step: 0 };
+                let enrolled = Person { totp: Some(totp), ..person.clone() };
+                let entry = person::Entry::new(loaded.now, id, "enrolled_totp", None, holder.person);
+                let change = Change {
+                    records: vec![enrolled.put(&keys, &*random, Some(*version))?],
+                    entries: vec![record::bytes(&entry)?],
+                    ..Change::default()
+                };
+                Ok((second::along(with, change), true))
+            })
+            .await?;
+        if enrolled { Ok(Enrolled { secret, url }) } else { Err(Refusal::NeedsSecond) }
     }
 }
 

@@ -25,6 +25,7 @@ mod numbers;
 mod people;
 mod plan;
 mod policies;
+mod proposed;
 mod request;
 mod respond;
 mod show;

@@ -97,6 +97,7 @@ impl Service {
             }
             Err(JobError::GiveUp(refusal)) => {
                 tracing::error!(kind = job.kind, %refusal, "a job was given up");
+                self.given_up.one_more(&job.kind);
                 Becomes::Done
             }
         };

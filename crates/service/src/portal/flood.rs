@@ -4,15 +4,20 @@ use countersign_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::app::Service;
-use crate::keys::mac;
-use crate::ports::store::{Change, Find, Needs, RecordChange};
+use crate::keys::{Keys, mac};
+use crate::ports::source::Identity;
+use crate::ports::store::{Change, Find, Loaded, Needs, RecordChange};
 use crate::record;
 use crate::refusal::Refusal;
+use crate::settings::Floods;
 
 const KIND: &str = "flood";
 const WINDOW_MS: i64 = 3_600_000;
 /// Several count at the same moment; one of them goes first.
-const TRIES: u32 = 8;
+pub(crate) const TRIES: u32 = 8;
+/// The most places in which a token is counted, and how much at least belongs to each.
+const PLACES: u32 = 64;
+const PLACE: u32 = 100;
 
 /// What is counted, and how often it may happen in an hour.
 #[derive(Clone, Copy)]
@@ -21,10 +26,34 @@ pub(crate) struct Cap {
     most: u32,
 }
 
-/// Requests, and mails asked for again, of one client. Behind one address there may be a whole office.
-pub(crate) const CLIENT: Cap = Cap { name: "client", most: 60 };
+/// Requests, and mails asked for again, of one client.
+pub(crate) fn of_client(floods: Floods) -> Cap {
+    Cap { name: "client", most: floods.of_client }
+}
+
 /// Mails to one address, whoever asks for them.
-pub(crate) const ADDRESS: Cap = Cap { name: "address", most: 5 };
+pub(crate) fn mails_to_address(floods: Floods) -> Cap {
+    Cap { name: "address", most: floods.mails_to_address }
+}
+
+/// What a request without proof counts for that a token carries in: each identity that it names, and the token.
+pub(crate) fn of_request(
+    keys: &Keys,
+    floods: Floods,
+    label: &str,
+    stated: &[Identity],
+) -> Vec<(Cap, String)> {
+    let named = |it: &Identity| format!("{}:{}", it.kind, it.value);
+    let identity = Cap { name: "identity", most: floods.for_identity };
+    let mut counts: Vec<_> = stated.iter().map(|it| (identity, named(it))).collect();
+    // A busy token is counted in several places, or all that it carries in would wait for one row.
+    let places = (floods.of_token / PLACE).clamp(1, PLACES);
+    let token = Cap { name: "token", most: floods.of_token.div_ceil(places) };
+    let first = stated.first().map(named).unwrap_or_default();
+    let place = u32::from(mac(&keys.index, &[b"place", first.as_bytes()])[0]) % places;
+    counts.push((token, format!("{label}/{place}")));
+    counts
+}
 
 /// Tries to sign in that one client begins, whatever becomes of them.
 pub(crate) const SIGN_IN: Cap = Cap { name: "sign_in", most: 300 };
@@ -43,44 +72,57 @@ impl Service {
         for _ in 1..TRIES {
             match self.count_once(cap, value).await {
                 Err(Refusal::Stale) => {}
-                counted => return noted(cap, counted),
+                counted => return counted,
             }
         }
-        noted(cap, self.count_once(cap, value).await)
+        self.count_once(cap, value).await
     }
 
     async fn count_once(&self, cap: Cap, value: &str) -> Result<(), Refusal> {
-        // A keyed hash: the store learns no address from it.
-        let id = hex::encode(mac(&self.keys.index, &[b"flood", cap.name.as_bytes(), value.as_bytes()]));
-        let needs = Needs { records: vec![(KIND.to_owned(), Find::Id(id.clone()))], ..Needs::default() };
+        let needs = Needs { records: vec![need(&self.keys, cap, value)], ..Needs::default() };
+        let (keys, value) = (self.keys.clone(), value.to_owned());
         self.act(needs, move |loaded| {
-            let record = loaded.of_kind(KIND).next();
-            let before: Option<Count> = record.map(record::read).transpose()?;
-            let fresh = Count { since: loaded.now, count: 0 };
-            let standing =
-                before.filter(|before| loaded.now.since_ms(before.since) < WINDOW_MS).unwrap_or(fresh);
-            if standing.count >= cap.most {
-                return Err(Refusal::TooManyAsked);
-            }
-            let put = RecordChange::Put {
-                kind: KIND.to_owned(),
-                id: id.clone(),
-                body: record::bytes(&Count { count: standing.count + 1, ..standing })?,
-                terms: Vec::new(),
-                expires_at: Some(standing.since.plus_ms(WINDOW_MS)),
-                expect: Some(record.map_or(0, |record| record.version)),
-            };
-            Ok((Change { records: vec![put], ..Change::default() }, ()))
+            let records = vec![once_more(&keys, cap, &value, loaded)?];
+            Ok((Change { records, ..Change::default() }, ()))
         })
         .await?;
         Ok(())
     }
 }
 
-/// Whoever watches a node is told that a cap was reached, and not by whom.
-fn noted(cap: Cap, counted: Result<(), Refusal>) -> Result<(), Refusal> {
-    if matches!(counted, Err(Refusal::TooManyAsked)) {
+/// A keyed hash: the store learns no address from it.
+fn id(keys: &Keys, cap: Cap, value: &str) -> String {
+    hex::encode(mac(&keys.index, &[b"flood", cap.name.as_bytes(), value.as_bytes()]))
+}
+
+/// What to load to count.
+pub(crate) fn need(keys: &Keys, cap: Cap, value: &str) -> (String, Find) {
+    (KIND.to_owned(), Find::Id(id(keys, cap, value)))
+}
+
+/// Counts once more in a change, or refuses.
+pub(crate) fn once_more(
+    keys: &Keys,
+    cap: Cap,
+    value: &str,
+    loaded: &Loaded,
+) -> Result<RecordChange, Refusal> {
+    let id = id(keys, cap, value);
+    let record = loaded.of_kind(KIND).find(|record| record.id == id);
+    let before: Option<Count> = record.map(record::read).transpose()?;
+    let fresh = Count { since: loaded.now, count: 0 };
+    let standing = before.filter(|before| loaded.now.since_ms(before.since) < WINDOW_MS).unwrap_or(fresh);
+    if standing.count >= cap.most {
+        // Whoever watches a node is told that a cap was reached, and not by whom.
         tracing::warn!(cap = cap.name, "a cap against floods was reached");
+        return Err(Refusal::TooManyAsked);
     }
-    counted
+    Ok(RecordChange::Put {
+        kind: KIND.to_owned(),
+        id,
+        body: record::bytes(&Count { count: standing.count + 1, ..standing })?,
+        terms: Vec::new(),
+        expires_at: Some(standing.since.plus_ms(WINDOW_MS)),
+        expect: Some(record.map_or(0, |record| record.version)),
+    })
 }

@@ -9,7 +9,7 @@ use countersign_core::subject::{Asking, Requester, Target};
 use countersign_core::verdict::Decision;
 use serde::{Deserialize, Serialize};
 
-use super::flood::{ADDRESS, CLIENT};
+use super::flood::{mails_to_address, of_client};
 use super::is_ours;
 use crate::app::Service;
 use crate::ports::store::Needs;
@@ -108,7 +108,7 @@ impl Service {
         let mut subject = BTreeMap::from([("email".to_owned(), email)]);
         subject.extend(account.map(|account| ("account".to_owned(), account)));
         ask::normalised(&subject)?;
-        self.count(CLIENT, &door.client).await?;
+        self.count(of_client(self.settings().await?.floods), &door.client).await?;
         // What was typed belongs to the key: a form that was gone back to and changed is another submission.
         let key = format!("portal/{form}/{action}/{subject:?}");
         let ask = Ask { action, by: AskedBy::Subject, subject, idempotency_key: Some(key), ..Ask::default() };
@@ -126,18 +126,15 @@ impl Service {
         Ok(Taken { id, token })
     }
 
-    /// Sends a code that was asked for with a token. The browser's key is one: the cap on mails holds there too.
+    /// Sends a code that was asked for with a token. The cap on mails to an address holds whoever carried a request in.
     pub(crate) async fn send_counted_code(&self, id: RequestId) -> Result<Started, Refusal> {
         let loaded = self.store.load(Needs { request: Some(id), ..Needs::default() }).await?;
         let history = History::read(loaded.request.as_ref().ok_or(Refusal::NotFound("request"))?)?;
-        if is_ours(&history) {
-            let key = self.data_key(id).await?.ok_or(Refusal::NotFound("request"))?;
-            let email = self.stated(&key, id, "email").await?;
-            self.count(ADDRESS, &email.value).await?;
-        }
+        // Counted there.
         if self.asks_for_mandate(&history) {
             return self.start_mandate(id).await;
         }
+        self.count_mail(id).await?;
         self.send_code(id, None).await
     }
 
@@ -146,7 +143,7 @@ impl Service {
     /// # Errors
     /// Too often, or no such request at this portal.
     pub async fn mail_again(&self, door: &Door, id: RequestId) -> Result<(), Refusal> {
-        self.count(CLIENT, &door.client).await?;
+        self.count(of_client(self.settings().await?.floods), &door.client).await?;
         let loaded = self.store.load(Needs { request: Some(id), ..Needs::default() }).await?;
         let history = History::read(loaded.request.as_ref().ok_or(Refusal::NotFound("request"))?)?;
         if !is_ours(&history) {
@@ -156,11 +153,16 @@ impl Service {
     }
 
     async fn mail_way_in(&self, door: &Door, id: RequestId) -> Result<(), Refusal> {
-        let key = self.data_key(id).await?.ok_or(Refusal::NotFound("request"))?;
-        let email = self.stated(&key, id, "email").await?;
-        self.count(ADDRESS, &email.value).await?;
+        self.count_mail(id).await?;
         let back = WayBack { url: door.url.clone(), language: door.language.clone() };
         self.send_code(id, Some(&back)).await.map(|_| ())
+    }
+
+    /// Counts a mail to the address that a request names.
+    pub(crate) async fn count_mail(&self, id: RequestId) -> Result<(), Refusal> {
+        let key = self.data_key(id).await?.ok_or(Refusal::NotFound("request"))?;
+        let email = self.stated(&key, id, "email").await?;
+        self.count(mails_to_address(self.settings().await?.floods), &email.value).await
     }
 }
 

@@ -321,6 +321,17 @@ pub struct Job {
     pub fence: u64,
 }
 
+/// Jobs of one kind that failed and are tried again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Retrying {
+    /// Which worker does them.
+    pub kind: String,
+    /// How many.
+    pub count: u64,
+    /// How often the one failed that failed most.
+    pub most: u32,
+}
+
 /// The end of a claimed job's lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct JobEnd {
@@ -487,6 +498,10 @@ pub trait Store: Send + Sync {
 
     /// When the next unclaimed job is due.
     async fn next_job_at(&self) -> Result<Option<Timestamp>, StoreError>;
+
+    /// Jobs that failed at least once and can be claimed before `before`, leased ones when their lease ends; by kind, in the
+    /// order of kinds. A try that is under way has not failed.
+    async fn retrying(&self, before: Timestamp) -> Result<Vec<Retrying>, StoreError>;
 
     /// Gives back every lease: for an embedded store at its start, when nobody else can hold one.
     async fn release_leases(&self) -> Result<u64, StoreError>;

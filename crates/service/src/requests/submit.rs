@@ -14,6 +14,7 @@ use crate::caller::{Act, Caller, Holder};
 use crate::jobs::keep_until;
 use crate::keys::{Keys, mac};
 use crate::person;
+use crate::portal::flood::{self, Cap};
 use crate::ports::chance;
 use crate::ports::source::Identity;
 use crate::ports::store::{Change, Find, JobChange, Loaded, Needs, NewJob, RecordChange, SealedChange};
@@ -86,14 +87,16 @@ impl Service {
         origin: Origin,
         ask: Ask,
     ) -> Result<Receipt, Refusal> {
-        match self.take_in_once(holder.clone(), origin.clone(), &ask).await {
-            // Other settings were entered meanwhile, maybe on another node: by those, then.
-            Err(Refusal::Again) => {
-                self.reload().await?;
-                self.take_in_once(holder, origin, &ask).await
+        for _ in 1..flood::TRIES {
+            match self.take_in_once(holder.clone(), origin.clone(), &ask).await {
+                // Other settings were entered meanwhile, maybe on another node: by those, then.
+                Err(Refusal::Again) => self.reload().await.map(drop)?,
+                // Another request counted at the same moment; one of them goes first.
+                Err(Refusal::Stale) => {}
+                taken => return taken,
             }
-            taken => taken,
         }
+        self.take_in_once(holder, origin, &ask).await
     }
 
     async fn take_in_once(
@@ -154,6 +157,13 @@ impl Service {
         if let Some(key) = &key_id {
             needs.records.push((KEY_KIND.to_owned(), Find::Id(key.clone())));
         }
+        let counts = match (&holder, &about) {
+            (Some(holder), About::Subject(stated)) if by_subject && !seen.state().dossier().is_proved() => {
+                flood::of_request(&self.keys, settings.floods, &holder.label, &field::identities(stated))
+            }
+            (Some(_) | None, About::Subject(_) | About::Dataset { .. }) => Vec::new(),
+        };
+        needs.records.extend(counts.iter().map(|(cap, value)| flood::need(&self.keys, *cap, value)));
         let version = settings.version;
         let keys = self.keys.clone();
         let work = Arrival {
@@ -165,6 +175,7 @@ impl Service {
             terms: proof_terms,
             key_id,
             fingerprint,
+            counts,
             holder,
             keys,
         };
@@ -253,6 +264,8 @@ struct Arrival {
     terms: Vec<Vec<u8>>,
     key_id: Option<String>,
     fingerprint: String,
+    /// What it counts for, while nobody has proved anything.
+    counts: Vec<(Cap, String)>,
     holder: Option<Holder>,
     keys: Keys,
 }
@@ -270,6 +283,8 @@ impl Arrival {
                 Err(Refusal::KeyReused)
             };
         }
+        let counted = |(cap, value): &(Cap, String)| flood::once_more(&self.keys, *cap, value, loaded);
+        let counted = self.counts.iter().map(counted).collect::<Result<Vec<_>, _>>()?;
         let mut history =
             History::begin(self.id, loaded.now, &Event::Submitted(Box::new(self.dated(loaded.now)?)))?;
         // INVARIANT: the store's time decides, whatever this node's clock tells.
@@ -295,7 +310,7 @@ impl Arrival {
         let waiting = if denied { Vec::new() } else { crate::requests::judge::waiting_words(&verdict) };
         history.find_under("waiting", waiting);
 
-        let mut change = Change { sealed: self.sealed.clone(), ..Change::default() };
+        let mut change = Change { sealed: self.sealed.clone(), records: counted, ..Change::default() };
         if let Some(key) = &self.key_id {
             let body = Remembered { request: self.id, fingerprint: self.fingerprint.clone() };
             change.records.push(RecordChange::Put {

@@ -17,6 +17,8 @@ pub(super) const STANDARD: [(&str, Effect); 4] = [
 
 const EXPIRES_AFTER_MS: i64 = 30 * DAY_MS;
 const EXPIRES_UNPROVEN_AFTER_MS: i64 = DAY_MS;
+/// A proof of intent counts for so long, unless the settings say otherwise.
+const VERIFICATION_MAX_AGE_MS: i64 = 30 * DAY_MS;
 /// Failures within [`PAUSE_WINDOW_MS`] that pause an action, unless the settings say otherwise.
 const PAUSE_AFTER: u32 = 5;
 const PAUSE_WINDOW_MS: i64 = 3_600_000;
@@ -59,7 +61,7 @@ pub struct Action {
     pub deadline: Option<Clock>,
     /// Whether reviewers get mail when their vote is missing.
     pub call_to_vote: bool,
-    /// A verification older than this no longer counts; `None`: it always does.
+    /// A verification older than this no longer counts; `None`: it always does, as the settings say by `never`.
     pub verification_max_age_ms: Option<i64>,
     /// After so many runs that got stuck the action pauses; 0: never.
     pub pause_after: u32,
@@ -80,7 +82,8 @@ impl Action {
             expires_unproven_after_ms: EXPIRES_UNPROVEN_AFTER_MS,
             deadline: None,
             call_to_vote: true,
-            verification_max_age_ms: None,
+            // Who asks about a dataset proves nothing.
+            verification_max_age_ms: (effect != Effect::Purge).then_some(VERIFICATION_MAX_AGE_MS),
             pause_after: PAUSE_AFTER,
             pause_window_ms: PAUSE_WINDOW_MS,
             step_up_ms: None,
@@ -121,7 +124,9 @@ impl Action {
         if let Some(call) = section.flag("call_to_vote") {
             action.call_to_vote = call;
         }
-        action.verification_max_age_ms = section.duration("verification_max_age", LEAST_MS..=LONGEST_MS);
+        if let Some(age_ms) = section.duration_or_never("verification_max_age", LEAST_MS..=LONGEST_MS) {
+            action.verification_max_age_ms = age_ms;
+        }
         if let Some(count) = section.number("pause_after", 0..=PAUSE_AFTER_MOST) {
             action.pause_after = u32::try_from(count).unwrap_or(PAUSE_AFTER);
         }

@@ -64,6 +64,7 @@ impl Settings {
             own_data_after_ms: file.own_data_after_ms,
             package_days: file.package_days,
             sessions: file.sessions,
+            floods: file.floods,
             statements: file.statements,
             language: file.language,
             reviewers: file.reviewers,

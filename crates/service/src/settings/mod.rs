@@ -7,6 +7,7 @@ mod compile;
 pub mod datamap;
 mod difference;
 pub mod duration;
+mod floods;
 mod glass;
 mod language;
 mod mistake;
@@ -31,6 +32,7 @@ pub use action::{Action, Effect};
 pub use bundle::{Bundle, MOST_BYTES, MOST_FILES, NoBundle, SETTINGS_FILE};
 pub use datamap::DataMap;
 pub use difference::difference;
+pub use floods::Floods;
 pub use glass::BreakGlass;
 pub use language::{LANGUAGES, is_spoken};
 pub use mistake::{Mistake, did_you_mean, report};
@@ -67,6 +69,8 @@ pub struct Settings {
     pub package_days: i64,
     /// How long somebody stays signed in.
     pub sessions: Sessions,
+    /// How much strangers may ask for in an hour.
+    pub floods: Floods,
     /// Customers' own applications that state who is signed in there.
     pub statements: Vec<Application>,
     /// In which language mail is written to whom nothing else is known of.

@@ -98,22 +98,6 @@ impl Oidc {
         }
         all
     }
-
-    /// Everything of it that can differ, in words.
-    pub(super) fn in_words(&self) -> String {
-        let names = |all: &BTreeSet<String>| all.iter().cloned().collect::<Vec<_>>().join("+");
-        let mut words = vec![format!("{} as `{}` at {}", self.name, self.client_id, self.issuer)];
-        words.push(format!("asks for {}", self.scopes.join("+")));
-        words.push(format!("groups in `{}`", self.groups_claim));
-        if self.trusts_email {
-            words.push("addresses count as verified".to_owned());
-        }
-        for (group, given) in &self.groups {
-            let roles: BTreeSet<String> = given.roles.iter().map(|role| role.name().to_owned()).collect();
-            words.push(format!("`{group}`: seats {} roles {}", names(&given.seats), names(&roles)));
-        }
-        words.join(", ")
-    }
 }
 
 fn given(group: &Section<'_>, seats: &BTreeSet<String>) -> Given {

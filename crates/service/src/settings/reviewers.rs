@@ -35,18 +35,6 @@ impl Default for Reviewers {
 }
 
 impl Reviewers {
-    /// In a few words, for whoever compares two versions.
-    pub(super) fn in_words(self) -> String {
-        let pace = match self.pace {
-            Pace::AtOnce => "mail at once".to_owned(),
-            Pace::Digest => format!("mail once a day at {}", self.hour),
-        };
-        match self.remind_percent {
-            0 => format!("{pace}, no reminder"),
-            percent => format!("{pace}, a reminder after {percent} %"),
-        }
-    }
-
     /// Reads the section, if it is there.
     pub(super) fn read(top: &Section<'_>) -> Self {
         let mut reviewers = Self::default();

@@ -220,6 +220,18 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// The same, or the word `never`: that is no length of time at all.
+    pub(super) fn duration_or_never(
+        &self,
+        key: &'static str,
+        range: std::ops::RangeInclusive<i64>,
+    ) -> Option<Option<i64>> {
+        if self.value(key).is_some_and(|value| value.get_ref().as_str() == Some("never")) {
+            return Some(None);
+        }
+        self.duration(key, range).map(Some)
+    }
+
     /// One of a few words.
     pub(super) fn choice<T: Copy>(&self, key: &'static str, choices: &[(&'static str, T)]) -> Option<T> {
         let written = self.text(key)?;

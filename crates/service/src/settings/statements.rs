@@ -1,10 +1,9 @@
 //! `[[statements]]`: customers' own applications that may state who is signed in there, by which keys, and what a statement
 //! must say. Whoever may change this may speak for every subject, so it is part of what two administrators decide.
 
-use sha2::{Digest, Sha256};
 use url::Url;
 
-use super::duration::{self, DAY_MS};
+use super::duration::DAY_MS;
 use super::section::{Placed, Section};
 use crate::jws::SigningKeys;
 
@@ -46,23 +45,6 @@ pub struct Application {
 }
 
 impl Application {
-    /// In a few words, for whoever compares two versions.
-    pub(super) fn in_words(&self) -> String {
-        let keys = match &self.keys {
-            KeysAt::Here(text) => format!("keys {}", hex::encode(&Sha256::digest(text)[..8])),
-            KeysAt::Url { url, private: false } => format!("keys at {url}"),
-            KeysAt::Url { url, private: true } => format!("keys at {url}, which may be private"),
-        };
-        format!(
-            "`{}` names the {} for {}, signed by {}, signed in within {}, {keys}",
-            self.claim,
-            self.identity,
-            self.audience,
-            self.algorithms.join(" or "),
-            duration::show(self.max_age_ms),
-        )
-    }
-
     /// Reads every section.
     pub(super) fn read_all(top: &Section<'_>) -> Vec<Self> {
         let mut all: Vec<Self> = Vec::new();

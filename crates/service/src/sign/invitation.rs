@@ -15,7 +15,7 @@ use crate::ports::chance;
 use crate::ports::store::{Change, Find, Loaded, Needs, RecordChange};
 use crate::record;
 use crate::refusal::Refusal;
-use crate::second::{self, Second};
+use crate::second::{self, Second, What};
 
 const KIND: &str = "invitation";
 /// How long a link works.
@@ -70,7 +70,7 @@ impl Service {
     pub async fn invite(&self, caller: &Caller, id: PersonId) -> Result<Invited, Refusal> {
         let holder = caller.may(Act::ManagePeople)?.clone();
         let secret = hex::encode(chance::bytes::<32>(&*self.chance));
-        let what = format!("invite/{id}");
+        let what = What::Invite { person: id };
         let mut needs = Needs { records: second::need(&what), ..Needs::default() };
         needs.records.extend([holder.need(), person::need(id), need_of(id)]);
         let settings = self.settings().await?;

@@ -32,17 +32,13 @@ pub(crate) fn forget(person: PersonId) -> RecordChange {
     RecordChange::Delete { kind: KIND.to_owned(), id: person.to_string() }
 }
 
-/// What to load to know whether a person came in.
-pub(crate) fn need(person: PersonId) -> (String, Find) {
-    (KIND.to_owned(), Find::Id(person.to_string()))
+/// Whether this person came in, of all that were loaded.
+pub(crate) fn has(loaded: &Loaded, person: PersonId) -> bool {
+    let id = person.to_string();
+    loaded.of_kind(KIND).any(|record| record.id == id)
 }
 
-/// Whether a person was loaded who came in.
-pub(crate) fn any(loaded: &Loaded) -> bool {
-    loaded.of_kind(KIND).next().is_some()
-}
-
-/// All of them.
+/// What to load to know who came in.
 pub(crate) fn need_all() -> (String, Find) {
     (KIND.to_owned(), Find::All)
 }

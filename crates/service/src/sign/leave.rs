@@ -12,7 +12,7 @@ use crate::person::{self, Entry, Person};
 use crate::ports::store::{Change, Find, Needs};
 use crate::record;
 use crate::refusal::Refusal;
-use crate::second::{self, Second};
+use crate::second::{self, Second, What};
 use crate::token::{self, Token};
 
 impl Service {
@@ -23,7 +23,7 @@ impl Service {
     /// When the caller may not; when it is another administrator, until a second one asks; when it is the last one.
     pub async fn remove_person(&self, caller: &Caller, id: PersonId) -> Result<(), Refusal> {
         let holder = caller.may(Act::ManagePeople)?.clone();
-        let what = format!("remove/{id}");
+        let what = What::Remove { person: id };
         // Every token is loaded, and every session, invitation and passkey of the person.
         let mut needs = Needs { records: second::need(&what), ..Needs::default() };
         needs.records.extend([
@@ -102,8 +102,8 @@ impl Service {
     ) -> Result<Person, Refusal> {
         let holder = caller.may(Act::ManagePeople)?.clone();
         check_roles(&roles)?;
-        let named = roles.iter().map(|role| role.name()).collect::<Vec<_>>().join("+");
-        let what = format!("roles/{id}/{named}");
+        let named = second::named(&roles);
+        let what = What::Roles { person: id, roles: roles.clone() };
         let settings = self.settings().await?;
         let mut needs = Needs { records: second::need(&what), ..Needs::default() };
         needs.records.extend([holder.need(), person::need(id), session::need_of(id)]);

@@ -13,7 +13,8 @@ const MS: Duration = Duration::from_millis(1);
 
 /// An e-mail proof counts for six hours, and an officer signs besides.
 fn ageing(bundle: &mut Bundle) {
-    replace(bundle, "settings.toml", "[actions.export]", "[actions.export]\nverification_max_age = \"6h\"");
+    const EXPORT: &str = "[actions.export]\ndeadline = \"gdpr\"\nverification_max_age = ";
+    replace(bundle, "settings.toml", &format!("{EXPORT}\"30d\""), &format!("{EXPORT}\"6h\""));
     let both = "context.verified.contains(\"email\") && context.approvals.privacy >= 1 };";
     let text = bundle.files.get_mut("policies/export.cedar").unwrap();
     *text = text.replacen(
@@ -43,6 +44,29 @@ async fn verification_that_grew_too_old_is_missing_again_and_a_new_one_counts() 
     assert_eq!((house.status(id).await, house.missing(id).await), (Status::Waiting, [email()].into()));
     house.prove_email(&ana, id).await;
     assert_eq!(house.status(id).await, Status::Completed);
+}
+
+/// An erasure that was proved, and was not decided for 29, and then for 31 days.
+async fn missing_after_a_month(house: &House) -> [bool; 2] {
+    let (id, ana) = house.ask_subject("erase", ANA).await;
+    house.prove_email(&ana, id).await;
+    house.pass(29 * 24 * HOUR);
+    let before = house.missing(id).await.contains(&email());
+    house.pass(2 * 24 * HOUR);
+    [before, house.missing(id).await.contains(&email())]
+}
+
+#[tokio::test]
+async fn verification_counts_for_a_month_where_nothing_is_said_and_for_ever_only_where_that_is_said() {
+    let saying = |said: &'static str| {
+        move |bundle: &mut Bundle| {
+            replace(bundle, "settings.toml", "decided by people\nverification_max_age = \"30d\"\n", said);
+        }
+    };
+    let house = House::with(saying("decided by people\n")).await;
+    assert_eq!(missing_after_a_month(&house).await, [false, true]);
+    let house = House::with(saying("decided by people\nverification_max_age = \"never\"\n")).await;
+    assert_eq!(missing_after_a_month(&house).await, [false, false]);
 }
 
 /// The inbox learns by itself what is missing now: nobody has to look at the request for that.

@@ -9,11 +9,11 @@ use countersign_core::id::RequestId;
 use countersign_core::time::Timestamp;
 use countersign_core::verdict::Missing;
 use countersign_service::ports::store::{Status, Store};
-use countersign_service::{CLOCK_BACK_MAX_MS, Refusal, Service};
+use countersign_service::{CLOCK_BACK_MAX_MS, Doubt, Refusal, Service};
 use countersign_store::SqliteStore;
 use countersign_testing::clock::Hand;
 
-use crate::fixture::{HOUR, House, MORNING};
+use crate::fixture::{HOUR, House, MORNING, about};
 
 const MINUTE: Duration = Duration::from_secs(60);
 /// Longer than the cooling-off of an erasure.
@@ -185,6 +185,37 @@ async fn a_node_that_stops_keeps_how_late_it_was() {
     assert!(after.since_ms(before) >= 20_000, "{}", after.since_ms(before));
 }
 
+/// What was written since the mark moved is known to be over, although nobody moved the mark at the end.
+#[tokio::test]
+async fn a_step_back_after_a_kill_counts_from_the_newest_entry_of_the_ledger() {
+    for (ms, doubted) in [(0, false), (-900, false), (-1_100, true), (-20_000, true)] {
+        let watched = Watched::new().await;
+        watched.live(HOUR).await;
+        let house = watched.house;
+        let half = Duration::from_secs(30);
+        watched.steady.advance(half);
+        house.pass(half);
+        let desk = house.caller("helpdesk").await;
+        house.service.submit(&desk, about("erase", &[("account", "A-2")])).await.unwrap();
+        let doubt = after_a_kill(&house, house.clock.now_ms() + ms).await;
+        assert_eq!(doubt.is_some(), doubted, "{ms} ms from the newest entry: {doubt:?}");
+    }
+}
+
+/// What another process says of its clock that opens a copy of the store at this time: the store's own time never goes back
+/// as long as it lives.
+async fn after_a_kill(house: &House, now_ms: i64) -> Option<Doubt> {
+    house.clock.set(now_ms);
+    let path = house.folder().join("copy.db");
+    SqliteStore::copy(&house.folder().join("store.db"), &path).unwrap();
+    let clock = house.clock.clone();
+    let told = Arc::new(move || Timestamp::from_millis(clock.now_ms()));
+    let service = house.on(&Arc::new(SqliteStore::open(&path, told).unwrap()));
+    watch(&service, &Hand::at(MORNING));
+    service.pass_time().await;
+    service.clock_view().await.unwrap().doubt
+}
+
 #[tokio::test]
 async fn a_start_after_the_mark_or_before_it_is_in_doubt() {
     for (ms, doubted) in [(0, false), (9 * 60_000, false), (11 * 60_000, true), (-900, false), (-1_100, true)]
@@ -192,17 +223,7 @@ async fn a_start_after_the_mark_or_before_it_is_in_doubt() {
         let watched = Watched::new().await;
         watched.live(HOUR).await;
         let mark = watched.house.service.clock_view().await.unwrap().mark.unwrap();
-        let house = watched.house;
-        house.clock.set(mark.plus_ms(ms).as_millis());
-        // The store's own time never goes back as long as it lives, so this is another process on a copy.
-        let path = house.folder().join("copy.db");
-        SqliteStore::copy(&house.folder().join("store.db"), &path).unwrap();
-        let clock = house.clock.clone();
-        let told = Arc::new(move || Timestamp::from_millis(clock.now_ms()));
-        let service = house.on(&Arc::new(SqliteStore::open(&path, told).unwrap()));
-        watch(&service, &Hand::at(MORNING));
-        service.pass_time().await;
-        let doubt = service.clock_view().await.unwrap().doubt;
+        let doubt = after_a_kill(&watched.house, mark.plus_ms(ms).as_millis()).await;
         assert_eq!(doubt.is_some(), doubted, "{ms} ms from the mark");
     }
 }

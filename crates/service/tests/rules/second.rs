@@ -1,14 +1,15 @@
 //! Rules of two administrators: what one may not do alone is done when the other asks for the very same.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use countersign_core::id::PersonId;
 use countersign_service::caller::{Caller, Role};
+use countersign_service::portal::Door;
 use countersign_service::ports::store::{Change, Needs, Store};
 use countersign_service::settings::Bundle;
 use countersign_service::token::Token;
-use countersign_service::{NewToken, Refusal};
+use countersign_service::{NewPerson, NewToken, Refusal};
 
 use crate::fixture::{House, keys, replace};
 
@@ -129,4 +130,79 @@ async fn nobody_makes_themselves_the_only_administrator() {
     // Their own they take back alone.
     house.service.revoke_token(&bea, "tsecond").await.unwrap();
     assert!(house.service.caller(SECRET).await.is_err());
+}
+
+fn puppet() -> NewPerson {
+    NewPerson {
+        name: "Bo Puppet".to_owned(),
+        identities: BTreeMap::from([("email".to_owned(), "puppet@example.test".to_owned())]),
+        administers: true,
+        roles: BTreeSet::new(),
+    }
+}
+
+/// Whether whoever reads that mailbox is sent a link to sign in by.
+async fn is_mailed_a_link(house: &House) -> bool {
+    let before = house.mail().len();
+    let door = Door {
+        url: "https://countersign.example".to_owned(),
+        language: "en".to_owned(),
+        client: "192.0.2.1".to_owned(),
+    };
+    house.service.mail_sign_in(&door, "puppet@example.test", "the-word-of-a-browser").await.unwrap();
+    house.settle().await;
+    house.mail().len() > before
+}
+
+#[tokio::test]
+async fn one_of_two_makes_no_second_of_their_own() {
+    let house = House::new().await;
+    let (ada, bea) = (house.caller("admin").await, another(&house).await);
+    let service = &house.service;
+    for _ in 0..2 {
+        let noted = service.put_person(&ada, puppet()).await.err();
+        assert_eq!(noted, Some(Refusal::NeedsSecond), "however often one asks");
+    }
+    let elsewhere = BTreeMap::from([("email".to_owned(), "bo@example.test".to_owned())]);
+    let other = NewPerson { identities: elsewhere, ..puppet() };
+    assert_eq!(service.put_person(&bea, other).await.err(), Some(Refusal::NeedsSecond), "somebody else");
+    assert!(service.people(&ada, None, 200).await.unwrap().iter().all(|it| it.name != puppet().name));
+    let added = service.put_person(&bea, puppet()).await.unwrap();
+    assert!(added.administers);
+
+    assert_eq!(service.enroll_totp(&ada, added.id).await.err(), Some(Refusal::NeedsSecond));
+    assert!(!is_mailed_a_link(&house).await, "there is no device whose code they could have");
+    service.enroll_totp(&bea, added.id).await.unwrap();
+    assert!(is_mailed_a_link(&house).await);
+    assert!(!ledger(&house).await.contains("puppet"), "what names them is nobody's to read there");
+}
+
+#[tokio::test]
+async fn somebody_added_while_there_was_one_administrator_comes_in_by_both() {
+    let house = House::new().await;
+    let ada = house.caller("admin").await;
+    let added = house.service.put_person(&ada, puppet()).await.unwrap();
+    let bea = another(&house).await;
+    assert_eq!(house.service.enroll_totp(&ada, added.id).await.err(), Some(Refusal::NeedsSecond));
+    assert_eq!(house.service.invite(&ada, added.id).await.err(), Some(Refusal::NeedsSecond));
+    assert!(!is_mailed_a_link(&house).await);
+    house.service.enroll_totp(&bea, added.id).await.unwrap();
+    // Their own they set up alone.
+    house.service.enroll_totp(&ada, house.id("admin")).await.unwrap();
+}
+
+#[tokio::test]
+async fn somebody_who_may_nothing_is_added_by_one_and_somebody_with_roles_by_two() {
+    let house = House::new().await;
+    let (ada, bea) = (house.caller("admin").await, another(&house).await);
+    let new =
+        |roles: &[Role]| NewPerson { administers: false, roles: roles.iter().copied().collect(), ..puppet() };
+    house.service.put_person(&ada, new(&[])).await.unwrap();
+    let operator = [Role::Operator];
+    assert_eq!(house.service.put_person(&ada, new(&operator)).await.err(), Some(Refusal::NeedsSecond));
+    let both = [Role::Operator, Role::Submitter];
+    assert_eq!(house.service.put_person(&bea, new(&both)).await.err(), Some(Refusal::NeedsSecond));
+    house.service.put_person(&bea, new(&operator)).await.unwrap();
+    let asked = house.service.proposals(&ada).await.unwrap();
+    assert!(asked.iter().all(|it| it.what.is_some()) && asked.len() == 1);
 }

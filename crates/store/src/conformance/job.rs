@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use countersign_service::ports::store::{Becomes, Change, Job, JobChange, JobEnd, Store, StoreError};
+use countersign_service::ports::store::{
+    Becomes, Change, Job, JobChange, JobEnd, NewJob, Retrying, Store, StoreError,
+};
 
 use super::Trial;
 use super::forms::{commit, jobs, now, wish};
@@ -100,6 +102,43 @@ pub(super) async fn a_job_to_be_tried_again_counts_its_tries(trial: &dyn Trial) 
     assert_eq!(job.attempts, 3);
     end(&*store, &job, Becomes::Again { after_ms: 0, counts: false }).await.unwrap();
     assert_eq!(claim_one(&*store).await.attempts, 0);
+}
+
+pub(super) async fn jobs_that_failed_are_told_by_kind(trial: &dyn Trial) {
+    let store = trial.store();
+    let at = now(&*store).await;
+    let told = async || {
+        let soon = now(&*store).await.plus_ms(LEASE + 10_000);
+        let told = store.retrying(soon).await.unwrap();
+        told.into_iter().map(|it| (it.kind, it.count, it.most)).collect::<Vec<_>>()
+    };
+    let mail = |key: &str| {
+        let (kind, key, body) = ("mail".to_owned(), key.to_owned(), Vec::new());
+        JobChange::Wish(NewJob { kind, key, body, run_at: at })
+    };
+    commit(&*store, jobs(vec![wish("a", at), wish("b", at), mail("c"), mail("d")])).await.unwrap();
+    assert_eq!(told().await, []);
+    let claimed = claim(&*store).await;
+    assert_eq!((claimed.len(), told().await), (4, vec![]), "a first try has not failed yet");
+    let failed = Becomes::Again { after_ms: 0, counts: true };
+    for job in &claimed {
+        end(&*store, job, if job.key == "b" { Becomes::Done } else { failed }).await.unwrap();
+    }
+    let twice = [("judge".to_owned(), 1, 1), ("mail".to_owned(), 2, 1)];
+    assert_eq!(told().await, twice);
+    let claimed = claim(&*store).await;
+    assert_eq!(told().await, twice, "what is tried once more has failed as often as before");
+    for job in &claimed {
+        let becomes = match job.key.as_str() {
+            "a" => Becomes::Again { after_ms: 0, counts: false },
+            "c" => Becomes::Again { after_ms: 5 * LEASE, counts: true },
+            _ => failed,
+        };
+        end(&*store, job, becomes).await.unwrap();
+    }
+    assert_eq!(told().await, [("mail".to_owned(), 1, 2)], "one only waits, one is far off");
+    let far = store.retrying(now(&*store).await.plus_ms(10 * LEASE)).await.unwrap();
+    assert_eq!(far, [Retrying { kind: "mail".to_owned(), count: 2, most: 2 }]);
 }
 
 pub(super) async fn wishing_again_brings_the_time_forward_and_never_back(trial: &dyn Trial) {

@@ -114,6 +114,7 @@ cases! {
         a_done_job_is_gone,
         leases_end_all_together_or_none,
         a_job_to_be_tried_again_counts_its_tries,
+        jobs_that_failed_are_told_by_kind,
         wishing_again_brings_the_time_forward_and_never_back,
         a_job_wished_during_its_lease_runs_once_more,
         a_job_wished_during_its_lease_and_to_be_tried_again_takes_the_earlier_time,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use countersign_service::ports::store::{Becomes, Job, JobChange, JobEnd, NewJob};
+use countersign_service::ports::store::{Becomes, Job, JobChange, JobEnd, NewJob, Retrying};
 
 use super::statement::{Broken, Statement};
 use super::value::{get, int, small, uint};
@@ -203,6 +203,18 @@ pub(super) const RENEW: &str = "update job set lease_until = $3::bigint + greate
 pub(super) const RELEASE: &str = "update job set lease_until = null, run_at = least(run_at, greatest($1::bigint, \
        cast(floor(extract(epoch from clock_timestamp()) * 1000) as bigint))) \
      where lease_until is not null returning 1";
+
+/// Jobs that failed and can be claimed before `$1`, by kind.
+pub(super) const RETRYING: &str = "select kind, count(*), max(failed) from \
+       (select kind, attempts - case when lease_until is null then 0 else 1 end as failed from job \
+        where ready_at < $1) t \
+     where failed > 0 group by kind order by kind";
+
+/// The kinds of [`RETRYING`].
+pub(super) fn retrying(rows: &[tokio_postgres::Row]) -> Result<Vec<Retrying>, Fault> {
+    let one = |row| Ok(Retrying { kind: get(row, 0)?, count: uint(row, 1)?, most: small(row, 2)? });
+    rows.iter().map(one).collect()
+}
 
 /// When the next job can be claimed; one that is leased, when its lease ends.
 pub(super) const NEXT: &str = "select ready_at from job order by ready_at limit 1";

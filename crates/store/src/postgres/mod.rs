@@ -37,7 +37,7 @@ use async_trait::async_trait;
 use countersign_core::id::RequestId;
 use countersign_core::time::Timestamp;
 use countersign_service::ports::store::{
-    Committed, Decide, Job, JobEnd, Loaded, Needs, Query, Record, Row, Status, Store, StoreError,
+    Committed, Decide, Job, JobEnd, Loaded, Needs, Query, Record, Retrying, Row, Status, Store, StoreError,
 };
 use futures::future::join3;
 use tokio::sync::watch;
@@ -276,6 +276,12 @@ impl Store for PostgresStore {
     async fn next_job_at(&self) -> Result<Option<Timestamp>, StoreError> {
         let rows = self.ask(|| Ok(Statement::plain(job::NEXT, Vec::new()))).await?;
         Ok(rows.first().map(|row| time(row, 0)).transpose()?)
+    }
+
+    async fn retrying(&self, before: Timestamp) -> Result<Vec<Retrying>, StoreError> {
+        let before = before.as_millis();
+        let rows = self.ask(|| Ok(Statement::plain(job::RETRYING, vec![Box::new(before)]))).await?;
+        Ok(job::retrying(&rows)?)
     }
 
     async fn release_leases(&self) -> Result<u64, StoreError> {

@@ -1,7 +1,7 @@
 //! The table `job`: wishes, and the leases under which they are carried out. It knows no worker.
 
 use countersign_core::time::Timestamp;
-use countersign_service::ports::store::{Becomes, Job, JobChange, JobEnd, NewJob, StoreError};
+use countersign_service::ports::store::{Becomes, Job, JobChange, JobEnd, NewJob, Retrying, StoreError};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
 use super::batch::Batch;
@@ -135,4 +135,20 @@ pub(super) fn next_at(db: &Connection) -> Result<Option<Timestamp>, Fault> {
         .query_row([], |row| row.get(0))
         .optional()?
         .map(Timestamp::from_millis))
+}
+
+/// Jobs that failed and can be claimed before `before`, by kind: those of the next minutes are read, and no others.
+pub(super) fn retrying(db: &Connection, before: Timestamp) -> Result<Vec<Retrying>, Fault> {
+    let mut find = db.prepare_cached(
+        "select kind, count(*), max(failed) from \
+           (select kind, attempts - (lease_until is not null) as failed from job indexed by job_ready \
+            where ready_at < ?1) \
+         where failed > 0 group by kind order by kind",
+    )?;
+    let mut rows = find.query([before.as_millis()])?;
+    let mut retrying = Vec::new();
+    while let Some(row) = rows.next()? {
+        retrying.push(Retrying { kind: row.get(0)?, count: uint(row, 1)?, most: row.get(2)? });
+    }
+    Ok(retrying)
 }

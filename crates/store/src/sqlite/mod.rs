@@ -26,7 +26,7 @@ use async_trait::async_trait;
 use countersign_core::id::RequestId;
 use countersign_core::time::Timestamp;
 use countersign_service::ports::store::{
-    Committed, Decide, Job, JobEnd, Loaded, Needs, Query, Record, Row, Status, Store, StoreError,
+    Committed, Decide, Job, JobEnd, Loaded, Needs, Query, Record, Retrying, Row, Status, Store, StoreError,
 };
 use tokio::sync::watch;
 
@@ -174,6 +174,10 @@ impl Store for SqliteStore {
 
     async fn next_job_at(&self) -> Result<Option<Timestamp>, StoreError> {
         self.readers.ask(job::next_at).await
+    }
+
+    async fn retrying(&self, before: Timestamp) -> Result<Vec<Retrying>, StoreError> {
+        self.readers.ask(move |db| job::retrying(db, before)).await
     }
 
     async fn release_leases(&self) -> Result<u64, StoreError> {

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use countersign_service::ports::store::Retrying;
 use countersign_service::{BUCKETS_MS, Measures, Spread};
 use http::header::CONTENT_TYPE;
 
@@ -85,6 +86,18 @@ fn written(measures: &Measures) -> String {
         head(&mut text, name, help);
         let _ = writeln!(text, "{name} {value}");
     }
+    head(&mut text, "countersign_retrying_jobs", "Jobs that failed and are tried again, by kind.");
+    for Retrying { kind, count, most: _ } in &measures.retrying {
+        let _ = writeln!(text, "countersign_retrying_jobs{{kind=\"{}\"}} {count}", escaped(kind));
+    }
+    head(&mut text, "countersign_job_attempts_most", "How often the one failed that failed most, by kind.");
+    for Retrying { kind, count: _, most } in &measures.retrying {
+        let _ = writeln!(text, "countersign_job_attempts_most{{kind=\"{}\"}} {most}", escaped(kind));
+    }
+    counter(&mut text, "countersign_jobs_given_up_total", "Jobs that this node gave up, by kind.");
+    for (kind, count) in &measures.given_up {
+        let _ = writeln!(text, "countersign_jobs_given_up_total{{kind=\"{}\"}} {count}", escaped(kind));
+    }
     spread(
         &mut text,
         "countersign_verdict_seconds",
@@ -104,7 +117,8 @@ fn spans(text: &mut String, traced: &Traced) {
         ),
     ] {
         let count = count.load(Ordering::Relaxed);
-        let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} counter\n{name} {count}");
+        counter(text, name, help);
+        let _ = writeln!(text, "{name} {count}");
     }
 }
 
@@ -126,6 +140,10 @@ fn seconds(ms: i64) -> String {
 
 fn head(text: &mut String, name: &str, help: &str) {
     let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge");
+}
+
+fn counter(text: &mut String, name: &str, help: &str) {
+    let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} counter");
 }
 
 fn escaped(label: &str) -> String {
@@ -150,6 +168,8 @@ mod tests {
             waiting: vec![Waiting { what: "vote:privacy".to_owned(), count: 2, oldest_ms: 1_500 }],
             oldest_open_ms: 90_000,
             job_lag_ms: 0,
+            retrying: vec![Retrying { kind: "mail_code".to_owned(), count: 3, most: 9 }],
+            given_up: vec![("mail_vote".to_owned(), 2)],
             ledger_size: 7,
             checkpoint_size: 5,
             unsigned_ms: 250,
@@ -165,6 +185,9 @@ mod tests {
             "countersign_waiting_oldest_seconds{for=\"vote:privacy\"} 1.5",
             "countersign_oldest_open_seconds 90",
             "countersign_job_lag_seconds 0",
+            "countersign_retrying_jobs{kind=\"mail_code\"} 3",
+            "countersign_job_attempts_most{kind=\"mail_code\"} 9",
+            "countersign_jobs_given_up_total{kind=\"mail_vote\"} 2",
             "countersign_checkpoint_entries 5",
             "countersign_unsigned_seconds 0.25",
             "countersign_paused{action=\"erase\"} 1",
@@ -189,6 +212,8 @@ mod tests {
             waiting: Vec::new(),
             oldest_open_ms: 0,
             job_lag_ms: 0,
+            retrying: Vec::new(),
+            given_up: Vec::new(),
             ledger_size: 0,
             checkpoint_size: 0,
             unsigned_ms: 0,

@@ -75,6 +75,8 @@ pub(crate) struct PeopleParams {
 }
 
 /// Adds a person
+///
+/// Where there are two administrators, both have to ask for somebody who administers or has roles.
 #[utoipa::path(
     post, path = "/v1/people", tag = "administration", operation_id = "addPerson", request_body = NewPersonBody,
     responses((status = 201, description = "They were added.", body = PersonView))

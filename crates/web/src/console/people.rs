@@ -13,7 +13,7 @@ use maud::{Markup, html};
 use super::desk::Desk;
 use super::form::{Came, Sent};
 use super::layout::Tab;
-use super::{layout, respond, show, words};
+use super::{layout, proposed, respond, show, words};
 use crate::app::App;
 use crate::view::page;
 
@@ -53,7 +53,7 @@ fn draw(desk: &Desk, people: &[Person], groups: &BTreeSet<String>, proposed: &[P
                 p { "Whoever else administers asks for the very same; then it is done." }
                 ul {
                     @for it in proposed {
-                        li { (what(it, people)) ", asked for by " (name(people, it.by)) " " (show::ago(desk, it.at)) }
+                        li { (proposed::what(it, people)) ", asked for by " (name(people, it.by)) " " (show::ago(desk, it.at)) }
                     }
                 }
             }
@@ -118,27 +118,8 @@ fn seats(desk: &Desk, person: &Person, groups: &BTreeSet<String>) -> Markup {
     }
 }
 
-fn name(people: &[Person], id: PersonId) -> &str {
+pub(super) fn name(people: &[Person], id: PersonId) -> &str {
     people.iter().find(|person| person.id == id).map_or("somebody", |person| &person.name)
-}
-
-/// What a proposal is about, in words.
-fn what(proposed: &Proposed, people: &[Person]) -> String {
-    let parts: Vec<&str> = proposed.what.split('/').collect();
-    match parts.as_slice() {
-        ["seat", id, seat, how] => {
-            let whom = id.parse().map_or("somebody", |id| name(people, id));
-            if *how == "give" {
-                format!("Give {whom} the seat {seat}")
-            } else {
-                format!("Take the seat {seat} from {whom}")
-            }
-        }
-        ["settings", version, _] => format!("Enter version {version} of the settings"),
-        ["token", ..] => "Mint a token that attests".to_owned(),
-        ["revoke", label] => format!("Take the token {label} back"),
-        _ => "Something else".to_owned(),
-    }
 }
 
 /// Adds a person.

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use anyhow::{Context, ensure};
 use countersign_core::time::Timestamp;
 use countersign_ledger::{Checkpoint, Edge, consistency, consistency_tiles, edge_of};
-use countersign_service::ports::store::{Needs, Query, Status, Store};
-use countersign_service::{clock_of, glass_of, paused_of};
+use countersign_service::ports::store::{Needs, Query, Retrying, Status, Store};
+use countersign_service::{clock_of, glass_of, paused_of, retrying_of};
 
 use super::{Found, Look, told};
 use crate::config::Config;
@@ -15,6 +15,8 @@ use crate::installation::keys;
 
 /// A wish that is due for longer is late, in milliseconds.
 const LATE_MS: i64 = 60_000;
+/// What failed more often wants attention.
+const TRIES: u32 = 5;
 /// An entry that no checkpoint covers for longer wants attention, in milliseconds.
 const SIGNED_WITHIN_MS: i64 = 10_000;
 /// Requests that are read to count those that are overdue.
@@ -165,12 +167,22 @@ async fn overdue(store: &dyn Store) -> anyhow::Result<Found> {
 async fn work(store: &dyn Store) -> anyhow::Result<Found> {
     let now = store.load(Needs::default()).await?.now;
     let late = store.next_job_at().await?.map_or(0, |at| now.since_ms(at));
-    Ok(if late < LATE_MS {
-        Found::Fine("nothing is late".to_owned())
-    } else {
-        Found::Attend(format!(
+    if late >= LATE_MS {
+        return Ok(Found::Attend(format!(
             "something has been due for {} minutes: start a server; if one runs, see in its log what does not answer",
             late / 60_000
-        ))
-    })
+        )));
+    }
+    // What fails is due again only after its pause, so it is never late.
+    let mut failing = retrying_of(store, now).await?;
+    failing.retain(|kind| kind.most > TRIES);
+    if failing.is_empty() {
+        return Ok(Found::Fine("nothing is late, and nothing fails again and again".to_owned()));
+    }
+    let said = |it: &Retrying| format!("{} of kind {}, {} times", it.count, it.kind, it.most);
+    Ok(Found::Attend(format!(
+        "jobs failed again and again: {}. See in the server's log why: mostly a mail server (mail_…) or a source (run, \
+         advance) that does not answer; they go on by themselves once it does",
+        failing.iter().map(said).collect::<Vec<_>>().join("; ")
+    )))
 }

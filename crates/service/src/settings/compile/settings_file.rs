@@ -12,6 +12,7 @@ use super::{glass, names, timers};
 use crate::settings::action::{Action, STANDARD};
 use crate::settings::bundle::Bundle;
 use crate::settings::duration::{DAY_MS, LONGEST_MS};
+use crate::settings::floods::Floods;
 use crate::settings::language;
 use crate::settings::oidc::Oidc;
 use crate::settings::regime::{self, Regimes};
@@ -38,6 +39,7 @@ pub(super) struct SettingsFile {
     pub(super) own_data_after_ms: i64,
     pub(super) package_days: i64,
     pub(super) sessions: Sessions,
+    pub(super) floods: Floods,
     pub(super) statements: Vec<Application>,
     pub(super) language: String,
     pub(super) reviewers: Reviewers,
@@ -79,6 +81,7 @@ impl SettingsFile {
             own_data_after_ms: top.duration("own_data_after", 0..=LONGEST_MS).unwrap_or(OWN_DATA_AFTER_MS),
             package_days: top.number("package_days", 1..=365).unwrap_or(PACKAGE_DAYS),
             sessions: Sessions::read(&top),
+            floods: Floods::read(&top),
             statements: Application::read_all(&top),
             language: language::read(&top),
             reviewers: Reviewers::read(&top),

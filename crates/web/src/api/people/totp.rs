@@ -23,7 +23,8 @@ pub(crate) struct EnrolledView {
 
 /// Enrols one-time passwords
 ///
-/// RFC 6238: six digits, 30 seconds. It proves nothing for requests that were made before.
+/// RFC 6238: six digits, 30 seconds. It proves nothing for requests that were made before. Where there are two
+/// administrators, both have to ask, except for oneself; the secret is shown to whoever asks last.
 #[utoipa::path(
     post, path = "/v1/people/{id}/totp", tag = "administration", operation_id = "enrolTotp",
     params(("id" = String, Path, description = "The person's id.")), request_body = Nothing,
