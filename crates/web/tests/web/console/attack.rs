@@ -4,12 +4,23 @@ use super::*;
 use crate::given::source::MARK;
 use crate::given::{MAP, SETTINGS};
 
+/// How many pages are looked at that differ only in ids and numbers.
+const ALIKE: usize = 6;
+
+/// An address without what is of one thing alone.
+fn shape(path: &str) -> String {
+    let parts = path.split(['/', '=', '&', '?']);
+    let named = parts.filter(|part| !part.contains('-') && !part.bytes().any(|b| b.is_ascii_digit()));
+    named.collect::<Vec<_>>().join("/")
+}
+
 /// Every page that a role has, by its links, from the inbox and everything that leads on.
-async fn crawl(clerk: &mut Browser<'_>, from: &[&str]) -> Vec<(String, Page)> {
+pub(super) async fn crawl(clerk: &mut Browser<'_>, from: &[&str]) -> Vec<(String, Page)> {
     let mut open: Vec<String> = from.iter().map(|&path| path.to_owned()).collect();
     let mut pages: Vec<(String, Page)> = Vec::new();
     while let Some(path) = open.pop() {
-        if pages.iter().any(|(seen, _)| *seen == path) || pages.len() > 60 {
+        let alike = pages.iter().filter(|(seen, _)| shape(seen) == shape(&path)).count();
+        if pages.iter().any(|(seen, _)| *seen == path) || alike >= ALIKE {
             continue;
         }
         let page = clerk.get(&path).await;
