@@ -24,6 +24,7 @@ mod provider;
 mod schema;
 mod staff;
 mod succession;
+mod timing;
 mod tokens;
 mod traces;
 mod wanderer;
