@@ -47,6 +47,7 @@ pub(crate) const ROOT: &str = "/console";
 pub(crate) fn routes() -> Router<App> {
     Router::new()
         .route("/console", get(inbox::show))
+        .route("/console/waiting", get(inbox::count))
         .route("/console/deny", post(bulk::deny))
         .route("/console/feed", get(live::listen))
         .route("/console/requests", get(list::show))

@@ -4,6 +4,7 @@ mod attack;
 mod glass;
 mod light;
 mod roles;
+mod waiting;
 
 use std::time::Duration;
 
