@@ -12,6 +12,33 @@ addEventListener("pageshow", () => {
   for (const form of document.forms) delete form.dataset.sent;
 });
 
+// What was typed and chosen is there again for whoever had to prove first that it is them; not once it was done.
+const KEPT = "countersign-kept:";
+const MOMENT = 10 * 60 * 1000;
+addEventListener("submit", (event) => {
+  const form = event.target;
+  if (!form.matches("[data-keep]")) return;
+  const typed = [...form.querySelectorAll("textarea")].map((field) => [field.name, field.value]);
+  const chosen = [...form.querySelectorAll("input:checked")].map((field) => [field.name, field.value]);
+  sessionStorage.setItem(KEPT + form.getAttribute("action"), JSON.stringify({ at: Date.now(), typed, chosen }));
+});
+for (const form of document.querySelectorAll("[data-keep]")) {
+  const kept = JSON.parse(sessionStorage.getItem(KEPT + form.getAttribute("action")) ?? "null");
+  if (!kept || Date.now() - kept.at > MOMENT || document.querySelector(".note.good[role=status]")) continue;
+  for (const [field, value] of kept.typed) {
+    const area = [...form.querySelectorAll("textarea")].find((one) => one.name === field);
+    if (area && !area.value) area.value = value;
+    if (value) area?.closest("details")?.setAttribute("open", "");
+  }
+  for (const [field, value] of kept.chosen) {
+    const box = [...form.querySelectorAll("input")].find((one) => one.name === field && one.value === value);
+    // Somebody who is sure says so anew.
+    if (box && !(box.required && box.type === "checkbox")) box.checked = true;
+  }
+}
+// Nothing of it stays beyond the first page that comes after.
+for (const name of Object.keys(sessionStorage)) if (name.startsWith(KEPT)) sessionStorage.removeItem(name);
+
 // ── What happens appears by itself. ─────────────────────────────────────────────────────────────────────────────────
 const live = document.querySelector("[data-live]") !== null;
 const feed = document.body.dataset.feed;

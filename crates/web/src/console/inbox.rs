@@ -129,7 +129,7 @@ fn waiting(
             }
         } @else {
             p.lead { (shown) (if mine.len() == 1 { " waits" } else { " wait" }) " for your signature for " (seats) ", the oldest first." }
-            form method="post" action={ (super::ROOT) "/deny" } data-once {
+            form method="post" action={ (super::ROOT) "/deny" } data-once data-keep {
                 (desk.fields())
                 (list::table(desk, mine, marked, true))
                 details.bulk {
