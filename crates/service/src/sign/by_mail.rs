@@ -25,7 +25,7 @@ use crate::seal;
 use crate::settings::Oidc;
 
 const KIND: &str = "mailed_sign_in";
-const LIVES_MS: i64 = 15 * 60_000;
+const LIVES_MS: i64 = 10 * 60_000;
 /// Tries that one link has.
 const TRIES: u32 = 5;
 

@@ -114,6 +114,8 @@ async fn signing_out_ends_the_session_and_not_only_the_cookie() {
     let page = browser.get("/account").await;
     let out = browser.send_to(&page, "/sign-out", &[]).await;
     assert_eq!(out.location, "/sign-in?note=out");
+    assert_eq!(out.header("clear-site-data"), "\"cache\"");
+    assert_eq!(out.header("strict-transport-security"), "", "it is served in clear here");
     assert!(!browser.cookies.contains_key("countersign_session"));
     browser.cookies = kept;
     assert_eq!(browser.get("/account").await.status, 303);

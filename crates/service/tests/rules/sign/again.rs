@@ -37,3 +37,23 @@ async fn code_that_set_a_device_up_may_be_sent_again_and_sets_nothing_up_again()
     house.pass(2 * MINUTE);
     assert_eq!(house.service.keep_device(&signed, WORD, &code).await, Err(Refusal::NoChallenge));
 }
+
+#[tokio::test]
+async fn other_sessions_are_ended_after_a_fresh_proof_alone() {
+    let house = House::new().await;
+    let (here, other) = (come_in(&house, "olga").await, come_in(&house, "olga").await);
+    let totp = device(&house, &here).await;
+    for _ in 0..6 {
+        house.pass(10 * MINUTE);
+        assert!(!is_over(&house, &here).await && !is_over(&house, &other).await);
+    }
+    let label = signed(&house, &other).await.session.label;
+    for label in [None, Some(&*label)] {
+        let early = house.service.end_own_sessions(&signed(&house, &here).await, label).await;
+        assert!(matches!(early, Err(Refusal::StepUp { .. })), "{early:?}");
+    }
+    assert!(!is_over(&house, &other).await);
+    house.service.prove_again_by_code(&signed(&house, &here).await, &house.totp(&totp)).await.unwrap();
+    assert_eq!(house.service.end_own_sessions(&signed(&house, &here).await, None).await, Ok(1));
+    assert!(is_over(&house, &other).await && !is_over(&house, &here).await);
+}

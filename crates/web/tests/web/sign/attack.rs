@@ -183,6 +183,7 @@ async fn cookie_is_bound_to_its_host_and_is_no_token_and_a_token_is_no_cookie() 
         assert!(session.contains(part), "{session}");
     }
     assert!(!session.contains("Domain"), "{session}");
+    assert_eq!(entered.header("strict-transport-security"), "max-age=31536000; includeSubDomains");
 
     let secret = browser.cookies["__Host-countersign_session"].clone();
     let bearer =
