@@ -13,6 +13,7 @@ mod guard;
 mod kept_store;
 mod keys;
 mod kill;
+mod live;
 mod node;
 mod oidc;
 mod order;
