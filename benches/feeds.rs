@@ -1,10 +1,10 @@
-//! A thousand who listen to the feed of one node: what they cost in memory, and how long after a submit was sent its
-//! first entry is on each of their screens.
+//! A thousand who listen to the feeds of one node, half of them by a token and half at the console: what they cost in
+//! memory, and how long after a submit was sent its first entry has come to each of them.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
@@ -43,13 +43,14 @@ pub(crate) fn measure(folder: &Path) -> Vec<Line> {
 async fn listen(node: &Node) -> f64 {
     let (tell, mut told) = mpsc::unbounded_channel();
     let mut listeners = tokio::task::JoinSet::new();
-    for _ in 0..LISTENERS {
+    let feeds = [
+        ("/v1/feed", format!("authorization: Bearer {}", node.token("olga"))),
+        ("/console/feed", format!("cookie: {}", session(node).await)),
+    ];
+    for n in 0..LISTENERS {
         let mut stream = TcpStream::connect(&node.address).await.unwrap();
-        let head = format!(
-            "GET /v1/feed HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {}\r\n\r\n",
-            node.address,
-            node.token("olga")
-        );
+        let (path, proof) = &feeds[n % feeds.len()];
+        let head = format!("GET {path} HTTP/1.1\r\nhost: {}\r\n{proof}\r\n\r\n", node.address);
         stream.write_all(head.as_bytes()).await.unwrap();
         let mut lines = BufReader::with_capacity(2 * 1024, stream).lines();
         let first = lines.next_line().await.unwrap().unwrap();
@@ -82,4 +83,46 @@ async fn listen(node: &Node) -> f64 {
     }
     late.sort_by(f64::total_cmp);
     late[late.len() * 99 / 100]
+}
+
+/// The cookie of a browser in which Olga is signed in, by the link of an invitation.
+async fn session(node: &Node) -> String {
+    let mut ada = Client::connect(&node.address, &node.token("ada")).await;
+    let (_, people) = ada.get("/v1/people").await;
+    let olga = people["items"].as_array().unwrap().iter().find(|person| person["name"] == "Olga").unwrap();
+    let path = format!("/v1/people/{}/invitation", olga["id"].as_str().unwrap());
+    let (status, answer) = ada.post(&path, "{}").await;
+    assert_eq!(status, 201, "{}", String::from_utf8_lossy(answer));
+    let answer: serde_json::Value = serde_json::from_slice(answer).unwrap();
+    let link = answer["link"].as_str().unwrap();
+    let path = &link[link.find("/sign-in/").unwrap()..];
+    let page = call(node, "GET", path, "", "").await;
+    let hidden = |name: &str| between(&page, &format!("name=\"{name}\" value=\""), "\"").to_owned();
+    let form = format!("form={}&token={}", hidden("form"), hidden("token"));
+    let entered = call(node, "POST", path, &cookies(&page), &form).await;
+    assert!(entered.starts_with("HTTP/1.1 303"), "{entered}");
+    cookies(&entered)
+}
+
+async fn call(node: &Node, method: &str, path: &str, cookie: &str, body: &str) -> String {
+    let mut stream = TcpStream::connect(&node.address).await.unwrap();
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nhost: {0}\r\norigin: http://{0}\r\ncookie: {cookie}\r\nconnection: close\r\n\
+         content-type: application/x-www-form-urlencoded\r\ncontent-length: {1}\r\n\r\n{body}",
+        node.address,
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+fn cookies(answer: &str) -> String {
+    let set = answer.lines().filter_map(|line| line.strip_prefix("set-cookie: "));
+    set.filter_map(|set| set.split(';').next()).collect::<Vec<_>>().join("; ")
+}
+
+fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
+    text.split_once(before).unwrap_or_else(|| panic!("no {before} in {text}")).1.split_once(after).unwrap().0
 }

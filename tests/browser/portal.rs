@@ -18,6 +18,7 @@ fn customer_takes_her_data_along_and_is_then_forgotten() {
     };
     let demo = Demo::start();
     export(&browser, &demo);
+    withdraw(&browser, &demo);
     erase(&browser, &demo);
     elsewhere(&browser, &demo);
 }
@@ -70,6 +71,22 @@ fn export(browser: &Browser, demo: &Demo) {
     browser.open(link(&mail));
     browser.sees("This link works no longer");
     take(browser, "portal", "6-link-gone");
+}
+
+/// She thinks better of it.
+fn withdraw(browser: &Browser, demo: &Demo) {
+    let before = demo.mails();
+    ask(browser, demo, "erase");
+    browser.press("main form button");
+    browser.sees("Look into your mail");
+    let mail = demo.mail_after(before, EVA.email, |mail| mail.code().is_some());
+    browser.write("#code", mail.code().unwrap());
+    browser.press("main form button");
+    browser.sees("Confirm with your authenticator app");
+    browser.press("details.card summary");
+    browser.press("form[action$='/withdraw'] button");
+    browser.sees("You withdrew your request");
+    take(browser, "portal", "16-withdrawn");
 }
 
 fn erase(browser: &Browser, demo: &Demo) {

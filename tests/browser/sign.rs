@@ -1,7 +1,9 @@
 //! An officer is invited, sets up a passkey, and signs in by it: in a real browser, with a device that is virtual.
 
 use countersign_testing::browser::Browser;
+use countersign_testing::mail::Mail;
 use serde_json::Value;
+use totp_rs::{Builder, Secret};
 
 use crate::demo::Demo;
 use crate::pictures::take;
@@ -54,6 +56,10 @@ fn officer_is_invited_and_signs_in_by_a_passkey_from_then_on() {
     browser.press("form[action$='/account/totp'] button");
     browser.sees("Scan this picture");
     take(&browser, "sign", "8-totp");
+    let secret = browser.run("return document.querySelector('.secret').textContent", &[]);
+    browser.write("#code", &code(secret.as_str().unwrap()));
+    browser.press("form[action$='/totp/confirm'] button");
+    browser.sees("An authenticator app is set up.");
 
     // A browser without that device gets no further.
     browser.press("header form button");
@@ -64,4 +70,24 @@ fn officer_is_invited_and_signs_in_by_a_passkey_from_then_on() {
     );
     browser.press("form[data-passkey=use] button");
     browser.sees("That did not work");
+
+    // By mail and a code instead.
+    let before = demo.mails();
+    browser.open(&format!("{place}/sign-in"));
+    browser.write("#email", "olga@shop.example");
+    browser.press("form[action$='/sign-in/mail'] button");
+    let mailed = |mail: &Mail| mail.body.contains("/sign-in/mail/");
+    let mail = demo.mail_after(before, "olga@shop.example", mailed);
+    let link = mail.body.lines().find(|line| line.contains("/sign-in/mail/")).unwrap().trim();
+    browser.open(link);
+    browser.sees("Enter your code");
+    take(&browser, "sign", "9-mailed");
+}
+
+/// What an authenticator app shows now.
+fn code(secret: &str) -> String {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let secret = Secret::try_from_base32(secret).unwrap();
+    let app = Builder::new().with_secret(secret).with_step_duration(30).build_noncompliant();
+    app.generate(now / 30 * 30).to_string()
 }

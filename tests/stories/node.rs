@@ -178,10 +178,19 @@ impl Node {
 
     /// Starts the server with further arguments.
     pub(crate) fn start_with(&mut self, arguments: &[&str]) {
+        self.start_as("127.0.0.1:0", arguments);
+    }
+
+    /// Starts the server where it was before.
+    pub(crate) fn start_at(&mut self, address: &str) {
+        self.start_as(address, &[]);
+    }
+
+    fn start_as(&mut self, address: &str, arguments: &[&str]) {
         let log =
             std::fs::File::options().create(true).append(true).open(self.folder.path().join("log")).unwrap();
         let mut child = Command::new(BINARY)
-            .args(["serve", "--listen", "127.0.0.1:0"])
+            .args(["serve", "--listen", address])
             .args(arguments)
             .current_dir(self.folder.path())
             .stdout(Stdio::piped())

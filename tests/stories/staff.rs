@@ -63,6 +63,8 @@ fn officer_comes_by_the_provider_approves_and_is_out_everywhere_when_it_says_so(
     desk.until("the row has the focus", || desk.has("[data-row] a:focus"));
     desk.key(ENTER);
     desk.sees("What would happen");
+    desk.write("#reason", "She wrote a letter.");
+    desk.run("document.activeElement.blur()", &[]);
     desk.key("a");
     desk.until("Approve has the focus", || desk.has("#approve:focus"));
     desk.key(ENTER);
@@ -72,6 +74,8 @@ fn officer_comes_by_the_provider_approves_and_is_out_everywhere_when_it_says_so(
     desk.press("main a.button");
     say_who(&desk, &company, "petra");
     desk.sees("What would happen");
+    let reason = || desk.run("return document.querySelector('#reason').value", &[]);
+    assert_eq!(reason(), "She wrote a letter.", "what she typed is not lost");
     desk.press("#approve");
     // Carried out at once, it says no more than that.
     desk.sees("You signed");
@@ -139,8 +143,8 @@ fn whoever_is_on_call_breaks_the_glass_and_an_officer_sees_it_by_itself_and_revi
     call.press("a[href$='/break']");
     call.sees("You break it");
     take(&call, "staff", "9-break");
+    let reason = "A stalker knows the address; the police wait.";
     let smash = || {
-        call.write("#glass-reason", "A stalker knows the address; the police wait.");
         call.press("[name=sure]");
         call.press("button.danger");
     };
@@ -148,11 +152,18 @@ fn whoever_is_on_call_breaks_the_glass_and_an_officer_sees_it_by_itself_and_revi
     call.write("#glass-reason", "x");
     call.press("button.danger");
     assert!(call.address().ends_with("/break") && people.see(&id).status == "waiting");
+    call.run("document.querySelector('#glass-reason').value = ''", &[]);
+    call.write("#glass-reason", reason);
     smash();
     call.sees("Is it still you?");
     call.press("main a.button");
     say_who(&call, &company, "cora");
     call.sees("You break it");
+    assert_eq!(
+        call.run("return document.querySelector('#glass-reason').value", &[]),
+        reason,
+        "it is not lost"
+    );
     smash();
     call.sees("You broke the glass.");
     people.until(&id, "it is carried out", |seen| seen.status == "completed");

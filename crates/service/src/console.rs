@@ -3,12 +3,14 @@
 
 mod entries;
 mod numbers;
+mod sources;
 mod standing;
 mod told;
 pub(crate) mod versions;
 
 pub use entries::Found;
-pub use numbers::{AUTOMATIC_MOST, Answered, Numbers};
+pub use numbers::{AUTOMATIC_MOST, Answered, Numbers, Quarters};
+pub use sources::Reach;
 pub use standing::Standing;
 pub use told::{Telling, Told};
 pub use versions::Version;

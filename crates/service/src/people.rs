@@ -160,6 +160,21 @@ impl Service {
         records.iter().map(|record| Person::read(&self.keys, record)).collect()
     }
 
+    /// One person.
+    pub async fn person(&self, caller: &Caller, id: PersonId) -> Result<Person, Refusal> {
+        caller.may(Act::ManagePeople)?;
+        let loaded = self.store.load(Needs { records: vec![person::need(id)], ..Needs::default() }).await?;
+        let found = person::loaded(&self.keys, &loaded)?.remove(&id);
+        found.map(|(person, _)| person).ok_or(Refusal::NotFound("person"))
+    }
+
+    /// The seats that a person holds now.
+    pub(crate) async fn seats_of(&self, id: PersonId) -> Result<BTreeSet<String>, Refusal> {
+        let loaded = self.store.load(Needs { records: vec![person::need(id)], ..Needs::default() }).await?;
+        let found = person::loaded(&self.keys, &loaded)?.remove(&id);
+        Ok(found.map(|(person, _)| person.seats).unwrap_or_default())
+    }
+
     /// Gives a person a seat, or takes it away. Open requests that they voted on are judged again.
     pub async fn set_seat(
         &self,

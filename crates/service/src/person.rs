@@ -106,6 +106,25 @@ impl Person {
             .map_err(|_| Refusal::Damaged("a person's record is not readable".to_owned()))
     }
 
+    /// A record as somebody's with a device, who is nobody: where a record must be opened whether there is one or not.
+    pub(crate) fn nobody(keys: &Keys, chance: &dyn Chance) -> Result<Record, Refusal> {
+        let id = PersonId::from_bytes([0; 16]);
+        let secret = "A".repeat(32);
+        let nobody = Person {
+            id,
+            name: "Nobody Nowhere".to_owned(),
+            identities: vec![("email".to_owned(), "nobody@nowhere.example".to_owned())],
+            seats: BTreeSet::from(["privacy".to_owned()]),
+            active: false,
+            administers: false,
+            roles: BTreeSet::new(),
+            totp: Some(Totp { secret, enrolled_at: Timestamp::from_millis(0), last_step: 0 }),
+        };
+        let id = id.to_string();
+        let body = seal::seal_for_store(keys, &label(&id), &record::bytes(&nobody)?, chance);
+        Ok(Record { kind: KIND.to_owned(), id, version: 0, body, expires_at: None })
+    }
+
     /// The person as an actor on a request that is found under these blind indexes.
     pub fn actor(&self, keys: &Keys, subject: &BTreeSet<Blind>) -> Actor {
         let Voter { seats, is_subject } = self.voter(keys, subject);

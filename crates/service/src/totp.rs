@@ -95,6 +95,14 @@ pub(crate) fn address(name: &str, secret: &str) -> String {
     format!("otpauth://totp/Countersign:{name}?secret={secret}&issuer=Countersign")
 }
 
+/// Whether it is the code that was taken last.
+pub(crate) fn was_taken(totp: &Totp, code: &str) -> bool {
+    let Ok(secret) = Secret::try_from_base32(&totp.secret) else { return false };
+    let generator = Builder::new().with_secret(secret).with_step_duration(STEP_S as u64).build_noncompliant();
+    let last = generator.generate((totp.last_step * STEP_S).unsigned_abs()).to_string();
+    bool::from(last.as_bytes().ct_eq(code.as_bytes()))
+}
+
 /// The person after a right code, which is then used up; `None` if it is wrong, or of a step that was used.
 pub(crate) fn accept(person: &Person, code: &str, now: Timestamp) -> Option<Person> {
     let totp = person.totp.as_ref()?;

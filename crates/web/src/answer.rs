@@ -3,17 +3,21 @@
 
 use std::time::Instant;
 
-use axum::extract::{MatchedPath, Request};
+use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use countersign_core::id::RequestId;
 use countersign_service::SPANS;
 use http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use tracing::field::{Empty, display};
 use tracing::{Instrument, Span, info_span};
+
+use crate::app::App;
+use crate::portal;
 
 const ALWAYS: [(HeaderName, &str); 5] = [
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -51,6 +55,31 @@ fn about(route: &str, path: &str) -> Option<RequestId> {
     parts.find(|(route, _)| *route == "requests")?;
     let (named, id) = parts.next()?;
     if named.starts_with('{') { id.parse().ok() } else { None }
+}
+
+/// For a year, and for everything below this host.
+const ONLY_HTTPS: HeaderValue = HeaderValue::from_static("max-age=31536000; includeSubDomains");
+
+/// Says to browsers that this host is reached by HTTPS alone, where it is.
+pub(crate) async fn only_https(State(app): State<App>, request: Request, next: Next) -> Response {
+    let ours = is_own_host(&app, request.uri().path());
+    let mut response = next.run(request).await;
+    if ours {
+        response.headers_mut().insert(STRICT_TRANSPORT_SECURITY, ONLY_HTTPS);
+    }
+    response
+}
+
+/// Whether an answer goes out by HTTPS and under a host that is this node's alone. A host whose other paths are somebody
+/// else's is not ours to bind, and a portal may well stand on a shop's own.
+fn is_own_host(app: &App, path: &str) -> bool {
+    let url = &app.options.sign_in.url;
+    let alone = url.strip_prefix("https://").is_some_and(|host| !host.contains('/'));
+    let portals =
+        path.strip_prefix(portal::ROOT).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    let here =
+        app.options.portal.as_ref().is_none_or(|portal| portal.url == format!("{url}{}", portal::ROOT));
+    alone && (!portals || here)
 }
 
 /// Adds the headers, and tells the log.

@@ -45,6 +45,7 @@ pub fn router(service: Arc<Service>, options: WebOptions) -> Router {
         .method_not_allowed_fallback(|| std::future::ready(Problem::wrong_method()))
         .layer(from_fn_with_state(app.clone(), limit::time))
         .layer(CatchPanicLayer::custom(limit::panicked))
+        .layer(from_fn_with_state(app.clone(), answer::only_https))
         .layer(from_fn(answer::dress))
         .with_state(app)
 }

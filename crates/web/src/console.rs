@@ -10,6 +10,7 @@ mod chart;
 mod decide;
 mod desk;
 mod evidence;
+mod files;
 mod form;
 mod glass;
 mod history;
@@ -23,6 +24,7 @@ mod live;
 mod mail;
 mod numbers;
 mod people;
+mod person;
 mod plan;
 mod policies;
 mod proposed;
@@ -46,6 +48,7 @@ pub(crate) const ROOT: &str = "/console";
 pub(crate) fn routes() -> Router<App> {
     Router::new()
         .route("/console", get(inbox::show))
+        .route("/console/waiting", get(inbox::count))
         .route("/console/deny", post(bulk::deny))
         .route("/console/feed", get(live::listen))
         .route("/console/requests", get(list::show))
@@ -68,9 +71,14 @@ pub(crate) fn routes() -> Router<App> {
         .route("/console/ledger", get(ledger::show).post(ledger::find))
         .route("/console/numbers", get(numbers::show))
         .route("/console/sources", get(sources::show))
+        .route("/console/file", get(files::download))
         .route("/console/people", get(people::show).post(people::add))
+        .route("/console/people/{id}", get(person::show))
         .route("/console/people/{id}/seat", post(people::seat))
         .route("/console/people/{id}/invite", post(people::invite))
+        .route("/console/people/{id}/roles", post(person::roles))
+        .route("/console/people/{id}/sessions", post(person::end_sessions))
+        .route("/console/people/{id}/remove", post(person::remove))
         .route("/console/tokens", get(tokens::show).post(tokens::mint))
         .route("/console/tokens/revoke", post(tokens::revoke))
         .route("/console/holds", get(holds::show).post(holds::place))

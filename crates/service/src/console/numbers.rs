@@ -28,6 +28,9 @@ pub struct Answered {
     pub count: u64,
 }
 
+/// How many quarters of their time requests took to end: at most one, two, three, four of them, and more than all.
+pub type Quarters = [u64; 5];
+
 /// Numbers over the last thirty days.
 #[derive(Clone, Debug)]
 pub struct Numbers {
@@ -39,7 +42,9 @@ pub struct Numbers {
     pub answered: Vec<Answered>,
     /// The median of that, in milliseconds.
     pub median_ms: Option<i64>,
-    /// Of those that ended and had a date: how many in time, and how many late.
+    /// Of those that ended and had a date, by action: how much they took of the time that the law gave.
+    pub quarters: BTreeMap<String, Quarters>,
+    /// Of the same: how many in time, and how many late.
     pub in_time: u64,
     /// See [`Numbers::in_time`].
     pub late: u64,
@@ -109,6 +114,7 @@ fn counted(days: &[Timestamp], rows: &[Row], now: Timestamp) -> Numbers {
     let mut by_day: Vec<(Timestamp, u64)> = days.iter().map(|day| (*day, 0)).collect();
     let mut by_action = BTreeMap::new();
     let mut took = Vec::new();
+    let mut quarters: BTreeMap<String, Quarters> = BTreeMap::new();
     let (mut in_time, mut late, mut overdue) = (0, 0, 0);
     for row in rows {
         if let Some((_, count)) = by_day.iter_mut().rev().find(|(day, _)| *day <= row.submitted_at) {
@@ -120,11 +126,13 @@ fn counted(days: &[Timestamp], rows: &[Row], now: Timestamp) -> Numbers {
             continue;
         }
         took.push(row.changed_at.since_ms(row.submitted_at));
-        match row.due_at {
-            Some(due) if row.changed_at > due => late += 1,
-            Some(_) => in_time += 1,
-            None => {}
+        let Some(due) = row.due_at else { continue };
+        if row.changed_at > due {
+            late += 1;
+        } else {
+            in_time += 1;
         }
+        quarters.entry(row.action.clone()).or_default()[quarter(row, due)] += 1;
     }
     took.sort_unstable();
     let hour = DAY_MS / 24;
@@ -138,7 +146,27 @@ fn counted(days: &[Timestamp], rows: &[Row], now: Timestamp) -> Numbers {
     }
     let median_ms = took.get(took.len() / 2).copied();
     let automatic = BTreeMap::new();
-    Numbers { by_day, by_action, answered, median_ms, in_time, late, overdue, automatic, cut: false }
+    Numbers {
+        by_day,
+        by_action,
+        answered,
+        median_ms,
+        quarters,
+        in_time,
+        late,
+        overdue,
+        automatic,
+        cut: false,
+    }
+}
+
+/// Which quarter of its time a request ended in; 4 after all of it.
+fn quarter(row: &Row, due: Timestamp) -> usize {
+    let (took, had) = (row.changed_at.since_ms(row.submitted_at), due.since_ms(row.submitted_at));
+    if took > had {
+        return 4;
+    }
+    (0..3).find(|n| i128::from(took) * 4 <= i128::from(had) * (n + 1)).map_or(3, |n| n as usize)
 }
 
 #[cfg(test)]
@@ -176,5 +204,30 @@ mod tests {
         let counts: Vec<u64> = numbers.answered.iter().map(|it| it.count).collect();
         assert_eq!(counts, [1, 0, 1, 0, 0, 0, 0]);
         assert_eq!(numbers.median_ms, Some(3 * DAY_MS));
+        assert_eq!(numbers.quarters, BTreeMap::from([("erase".to_owned(), [1, 0, 0, 0, 1])]));
+    }
+
+    #[test]
+    fn what_took_a_quarter_of_its_time_is_in_the_first_and_a_moment_too_late_is_late() {
+        let at = |took: i64, had: i64| {
+            quarter(&row(Status::Completed, 100, 100 + took, 0), Timestamp::from_millis(100 + had))
+        };
+        for (took, had, quarter) in [
+            (0, 100, 0),
+            (25, 100, 0),
+            (26, 100, 1),
+            (50, 100, 1),
+            (51, 100, 2),
+            (75, 100, 2),
+            (76, 100, 3),
+            (100, 100, 3),
+            (101, 100, 4),
+            (0, 0, 0),
+            (1, 0, 4),
+            (0, -1, 4),
+            (i64::MAX / 2, i64::MAX / 2, 3),
+        ] {
+            assert_eq!(at(took, had), quarter, "{took} of {had}");
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! A request as a reader sees it: its state, and what policy says of it at this moment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use countersign_core::id::{Digest, PersonId, RequestId};
 use countersign_core::plan::{Plan, Sample};
@@ -133,6 +133,8 @@ pub struct ListQuery {
     pub action: Option<String>,
     /// `me`, or a word such as `vote:privacy`, `capacity:erase`.
     pub waiting_for: Option<String>,
+    /// The seats that `me` holds, where they were read for this very call.
+    pub seats: Option<BTreeSet<String>>,
     /// Whose glass was broken: `any`, or where its review is: `due`, `overdue`, `done`.
     pub glass: Option<String>,
     /// Naming this identity: kind and value.
@@ -363,7 +365,7 @@ impl Service {
         }
         match asked.waiting_for.as_deref() {
             None => Ok(self.store.list(query).await?),
-            Some("me") => self.waiting_for_me(holder.person, query).await,
+            Some("me") => self.waiting_for_me(holder.person, asked.seats, query).await,
             Some(word) => {
                 query.terms.push(record::term("waiting", word));
                 Ok(self.store.list(query).await?)
@@ -372,11 +374,16 @@ impl Service {
     }
 
     /// What waits for one of a person's seats, and not for a vote of theirs that stands.
-    async fn waiting_for_me(&self, person: PersonId, query: Query) -> Result<Vec<Row>, Refusal> {
-        let loaded =
-            self.store.load(Needs { records: vec![crate::person::need(person)], ..Needs::default() }).await?;
-        let people = crate::person::loaded(&self.keys, &loaded)?;
-        let seats = people.get(&person).map(|(person, _)| person.seats.clone()).unwrap_or_default();
+    async fn waiting_for_me(
+        &self,
+        person: PersonId,
+        seats: Option<BTreeSet<String>>,
+        query: Query,
+    ) -> Result<Vec<Row>, Refusal> {
+        let seats = match seats {
+            Some(seats) => seats,
+            None => self.seats_of(person).await?,
+        };
         let mut words: Vec<String> = seats.iter().map(|seat| format!("vote:{seat}")).collect();
         if !words.is_empty() {
             words.push("vote:any".to_owned());

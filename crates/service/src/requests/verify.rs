@@ -32,11 +32,11 @@ const METHODS: &str = "is `email`, `totp` or `statement`";
 const TRIES: u32 = 5;
 /// Codes that may be asked for before the first has run out.
 const STARTS: u32 = 5;
-/// How long a code holds.
+/// How long a code that was mailed holds; wrong tries, and codes, are counted for longer.
+const CODE_LIVES_MS: i64 = 10 * 60_000;
 const LIVES_MS: i64 = 15 * 60_000;
-/// Of a code that was sent.
+/// Of a code that was sent, and of a one-time password.
 pub(crate) const CODE_DIGITS: usize = 8;
-/// Of a one-time password.
 pub(crate) const TOTP_DIGITS: usize = 6;
 
 /// A code that was sent, or tries at a one-time password.
@@ -196,7 +196,7 @@ impl Service {
                 if starts >= STARTS {
                     return Err(Refusal::TooManyChallenges);
                 }
-                let expires_at = now.plus_ms(LIVES_MS);
+                let expires_at = now.plus_ms(CODE_LIVES_MS);
                 let starts = starts + 1;
                 let code = Some(hashed);
                 let next = Challenge { code, link, used_by: None, tries: 0, starts, since, expires_at };

@@ -17,6 +17,9 @@ use crate::refusal::Refusal;
 use crate::requests::verify;
 use crate::totp::{self, Enrolled};
 
+/// How long the code by which a device was set up may be sent again.
+const AGAIN_MS: i64 = 2 * 60_000;
+
 /// What was shown and is not confirmed yet.
 #[derive(Serialize, Deserialize)]
 struct Shown {
@@ -66,8 +69,16 @@ impl Service {
         let (keys, random, code) = (self.keys.clone(), std::sync::Arc::clone(&self.chance), code.to_owned());
         let signed = signed.clone();
         self.act(needs, move |loaded| {
-            let Shown { secret } = ceremony::standing(loaded)?;
+            let shown = ceremony::standing(loaded);
             let (session, person, version, has_any) = standing(&keys, &signed, loaded)?;
+            // Sent again, since no answer came: it is set up.
+            let just = |totp: &Totp| loaded.now.since_ms(totp.enrolled_at) < AGAIN_MS;
+            if matches!(shown, Err(Refusal::NoChallenge))
+                && person.totp.as_ref().is_some_and(|totp| just(totp) && totp::was_taken(totp, &code))
+            {
+                return Ok((Change::default(), ()));
+            }
+            let Shown { secret } = shown?;
             may_set_up(&session, has_any, loaded.now)?;
             let totp = Totp { secret, enrolled_at: loaded.now, last_step: 0 };
             let with = Person { totp: Some(totp), ..person };

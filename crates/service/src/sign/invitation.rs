@@ -1,11 +1,11 @@
 //! Invitations: a link that lets one person in once. Made by an administrator; where there are two, another has to ask
 //! for the same, for whoever holds the link is that person until somebody notices.
 
-use countersign_core::id::PersonId;
+use countersign_core::id::{Blind, PersonId};
 use countersign_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::session::{Entered, Means};
+use super::session::{self, Entered, Means};
 use super::{joined, provider};
 use crate::app::Service;
 use crate::caller::{Act, Caller};
@@ -20,11 +20,28 @@ use crate::second::{self, Second, What};
 const KIND: &str = "invitation";
 /// How long a link works.
 const LIVES_MS: i64 = 3 * 86_400_000;
+/// How long the browser that used it up may send the same again: the answer may have been lost on its way.
+const AGAIN_MS: i64 = 2 * 60_000;
 
 #[derive(Serialize, Deserialize)]
 struct Invitation {
     person: PersonId,
     by: PersonId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    used: Option<Used>,
+}
+
+/// An invitation that was used up.
+#[derive(Serialize, Deserialize)]
+struct Used {
+    /// By the browser that this says, and no other.
+    by: Blind,
+    /// The session that began so: whoever sends the same again never heard of it.
+    session: String,
+}
+
+fn used_by(keys: &Keys, secret: &str, word: &str) -> Blind {
+    Blind::from_bytes(mac(&keys.index, &[b"invited", secret.as_bytes(), word.as_bytes()]))
 }
 
 /// An invitation that was made. The secret is told this once.
@@ -54,12 +71,13 @@ pub(crate) fn take_back(loaded: &Loaded) -> Vec<RecordChange> {
     loaded.of_kind(KIND).map(|record| delete(&record.id)).collect()
 }
 
-/// Whom a loaded invitation lets in.
-fn invited(loaded: &Loaded) -> Result<PersonId, Refusal> {
+/// A loaded invitation that lets somebody in: anybody who holds it, or once more the browser that used it up.
+fn invited(loaded: &Loaded, browser: Option<Blind>) -> Result<(Invitation, u64), Refusal> {
     let record = loaded.of_kind(KIND).next().ok_or(Refusal::NotFound("invitation"))?;
     let fresh = record.expires_at.is_some_and(|at| loaded.now < at);
     let invitation: Invitation = record::read(record)?;
-    fresh.then_some(invitation.person).ok_or(Refusal::NotFound("invitation"))
+    let stands = fresh && invitation.used.as_ref().is_none_or(|used| browser == Some(used.by));
+    stands.then_some((invitation, record.version)).ok_or(Refusal::NotFound("invitation"))
 }
 
 impl Service {
@@ -99,7 +117,7 @@ impl Service {
                 records.push(RecordChange::Put {
                     kind: KIND.to_owned(),
                     id: new.clone(),
-                    body: record::bytes(&Invitation { person: id, by: holder.person })?,
+                    body: record::bytes(&Invitation { person: id, by: holder.person, used: None })?,
                     terms: vec![record::term("person", id.as_bytes())],
                     expires_at: Some(expires_at),
                     expect: Some(0),
@@ -119,25 +137,34 @@ impl Service {
     pub async fn invitation_stands(&self, secret: &str) -> Result<Person, Refusal> {
         let records = vec![need(&self.keys, secret)];
         let loaded = self.store.load(Needs { records, ..Needs::default() }).await?;
-        let id = invited(&loaded)?;
+        let id = invited(&loaded, None)?.0.person;
         let loaded = self.store.load(Needs { records: vec![person::need(id)], ..Needs::default() }).await?;
         let mut people = person::loaded(&self.keys, &loaded)?;
         let found = people.remove(&id).map(|(person, _)| person).filter(|person| person.active);
         found.ok_or(Refusal::NotFound("invitation"))
     }
 
-    /// Lets its person in, once.
+    /// Lets its person in, once. `word`: of the browser; what it sends again, since no answer came, is answered again.
     ///
     /// # Errors
     /// When it works no longer.
-    pub async fn accept_invitation(&self, secret: &str, device: &str) -> Result<Entered, Refusal> {
-        let id = self.invitation_stands(secret).await?.id;
+    pub async fn accept_invitation(
+        &self,
+        secret: &str,
+        word: &str,
+        device: &str,
+    ) -> Result<Entered, Refusal> {
+        let browser = used_by(&self.keys, secret, word);
+        let records = vec![need(&self.keys, secret)];
+        let loaded = self.store.load(Needs { records, ..Needs::default() }).await?;
+        let id = invited(&loaded, Some(browser))?.0.person;
         let fresh = self.fresh_session(device).await?;
         let settings = self.settings().await?;
         let (keys, entered) = (self.keys.clone(), fresh.secret.clone());
-        let records = vec![need(&self.keys, secret), person::need(id)];
+        let (at, records) = (key(&self.keys, secret), vec![need(&self.keys, secret), person::need(id)]);
         self.act(Needs { records, ..Needs::default() }, move |loaded| {
-            if invited(loaded)? != id {
+            let (invitation, version) = invited(loaded, Some(browser))?;
+            if invitation.person != id {
                 return Err(Refusal::NotFound("invitation"));
             }
             let people = person::loaded(&keys, loaded)?;
@@ -145,12 +172,34 @@ impl Service {
                 |person: &Person| person.active && !provider::comes_by(person, settings.oidc.as_ref());
             let found = people.get(&id).filter(|(person, _)| stays(person));
             let (person, _) = found.ok_or(Refusal::NotFound("invitation"))?;
-            // Used up. It was loaded, so that of two who press at the same moment one finds it gone.
-            let mut records = take_back(loaded);
-            records.push(fresh.begin(id, Means::Invitation, false, loaded.now)?);
-            records.push(joined::put(person, loaded.now)?);
-            let entry = Entry::new(loaded.now, id, "joined", None, id);
-            Ok((Change { records, entries: vec![record::bytes(&entry)?], ..Change::default() }, ()))
+            // Used up. It was loaded, so that of two who press at the same moment one finds it so.
+            let expires_at = match &invitation.used {
+                None => Some(loaded.now.plus_ms(AGAIN_MS)),
+                Some(_) => loaded.of_kind(KIND).next().and_then(|record| record.expires_at),
+            };
+            let before = invitation.used.as_ref().map(|used| used.session.clone());
+            let used = Used { by: browser, session: fresh.key().to_owned() };
+            let mut records = vec![
+                RecordChange::Put {
+                    kind: KIND.to_owned(),
+                    id: at.clone(),
+                    body: record::bytes(&Invitation { used: Some(used), ..invitation })?,
+                    terms: vec![record::term("person", id.as_bytes())],
+                    expires_at,
+                    expect: Some(version),
+                },
+                fresh.begin(id, Means::Invitation, false, loaded.now)?,
+                joined::put(person, loaded.now)?,
+            ];
+            let entries = match before {
+                // Nobody has its secret.
+                Some(lost) => {
+                    records.push(session::end_at(&lost));
+                    Vec::new()
+                }
+                None => vec![record::bytes(&Entry::new(loaded.now, id, "joined", None, id))?],
+            };
+            Ok((Change { records, entries, ..Change::default() }, ()))
         })
         .await?;
         Ok(Entered { secret: entered, person: id })

@@ -194,6 +194,18 @@ impl Service {
         Ok(all)
     }
 
+    /// Ends other sessions of whoever is signed in, one by its name or all of them: after a fresh proof, so that who found a
+    /// browser open does not keep its owner out everywhere else.
+    ///
+    /// # Errors
+    /// When a fresh proof is needed first, or there is none of this name.
+    pub async fn end_own_sessions(&self, signed: &SignedIn, label: Option<&str>) -> Result<usize, Refusal> {
+        let loaded = self.store.load(self.needs_of(signed)).await?;
+        let (session, person, _, has_any) = standing(&self.keys, signed, &loaded)?;
+        may_set_up(&session, has_any, loaded.now)?;
+        self.end_sessions(&signed.caller, person.id, label).await
+    }
+
     /// Removes a passkey of whoever is signed in.
     ///
     /// # Errors

@@ -167,6 +167,11 @@ impl Session {
 }
 
 impl Fresh {
+    /// Under what it will be kept.
+    pub(crate) fn key(&self) -> &str {
+        &self.key
+    }
+
     /// The same, to begin at an identity provider.
     pub(crate) fn begun_at(self, from: FromProvider) -> Self {
         Self { provider: Some(from), ..self }
@@ -207,7 +212,12 @@ pub(crate) fn need_of(person: PersonId) -> (String, Find) {
 }
 
 pub(crate) fn end(found: &Record) -> RecordChange {
-    RecordChange::Delete { kind: KIND.to_owned(), id: found.id.clone() }
+    end_at(&found.id)
+}
+
+/// Ends the session that is kept there.
+pub(crate) fn end_at(key: &str) -> RecordChange {
+    RecordChange::Delete { kind: KIND.to_owned(), id: key.to_owned() }
 }
 
 /// Ends every loaded session of a person; the caller's own may be loaded beside them.

@@ -47,3 +47,18 @@ async fn it_never_holds_what_they_ask_for_themselves() {
     assert_eq!(inbox(&house, "pavel", 50).await, [id]);
     assert!(inbox(&house, "stan", 50).await.is_empty());
 }
+
+#[tokio::test]
+async fn seats_that_were_read_for_the_same_call_are_not_read_again() {
+    let house = House::new().await;
+    let id = proved(&house, ANA).await;
+    let olga = house.caller("olga").await;
+    let list = async |seats: &[&str]| {
+        let seats = Some(seats.iter().map(|seat| (*seat).to_owned()).collect());
+        let query =
+            ListQuery { waiting_for: Some("me".to_owned()), seats, limit: 50, ..ListQuery::default() };
+        house.service.list(&olga, query).await.unwrap().into_iter().map(|row| row.id).collect::<Vec<_>>()
+    };
+    assert_eq!(list(&["privacy"]).await, [id]);
+    assert!(list(&[]).await.is_empty(), "what was handed down counts");
+}

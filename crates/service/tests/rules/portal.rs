@@ -99,10 +99,10 @@ async fn link_proves_once_for_its_own_request_and_takes_its_code_along() {
 }
 
 #[tokio::test]
-async fn link_and_code_run_out_after_a_quarter_of_an_hour() {
+async fn link_and_code_run_out_after_ten_minutes() {
     let house = House::new().await;
     let taken = ask(&house, "erase", "ana@example.test").await;
-    house.pass(Duration::from_secs(15 * 60));
+    house.pass(Duration::from_secs(10 * 60));
     let secret = link(&house, taken.id);
     for proof in [Proof::Link(&secret), Proof::Code(&house.code(taken.id))] {
         assert_eq!(house.service.enter(taken.id, proof, "f").await.unwrap_err(), Refusal::NoChallenge);

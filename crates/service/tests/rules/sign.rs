@@ -1,6 +1,8 @@
 //! Rules of signing in: what ends a session, what a code is good for, and what somebody who was demoted or removed a
 //! moment ago may still do.
 
+mod again;
+
 use std::time::Duration;
 
 use countersign_core::id::PersonId;
@@ -21,7 +23,7 @@ const WORD: &str = "the-word-of-a-browser";
 async fn come_in(house: &House, name: &str) -> String {
     let admin = house.caller("admin").await;
     let invited = house.service.invite(&admin, house.id(name)).await.unwrap();
-    house.service.accept_invitation(&invited.secret, "Firefox, Linux").await.unwrap().secret
+    house.service.accept_invitation(&invited.secret, WORD, "Firefox, Linux").await.unwrap().secret
 }
 
 async fn signed(house: &House, secret: &str) -> SignedIn {
@@ -111,7 +113,7 @@ async fn invitation_runs_out() {
     let house = House::new().await;
     let invited = house.service.invite(&house.caller("admin").await, house.id("olga")).await.unwrap();
     house.pass(72 * HOUR);
-    let refused = house.service.accept_invitation(&invited.secret, "").await;
+    let refused = house.service.accept_invitation(&invited.secret, WORD, "").await;
     assert!(matches!(refused, Err(Refusal::NotFound("invitation"))));
 }
 
@@ -185,7 +187,7 @@ async fn removed_person_has_no_session_no_token_and_no_way_back() {
     }
     assert!(is_over(&house, &secret).await);
     assert!(house.service.caller(house.secret("olga")).await.is_err());
-    assert!(house.service.accept_invitation(&waiting.secret, "").await.is_err());
+    assert!(house.service.accept_invitation(&waiting.secret, WORD, "").await.is_err());
     if let Some(link) = link {
         let entered = house.service.sign_in_by_mail(&link, WORD, &house.totp(&totp), "").await;
         assert!(entered.is_err());

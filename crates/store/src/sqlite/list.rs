@@ -13,19 +13,16 @@ use crate::fault::Fault;
 /// The rows that `query` asks for.
 pub(super) fn list(db: &Connection, query: &Query) -> Result<Vec<Row>, Fault> {
     let mut found = Vec::new();
-    let questions = questions(query);
-    for question in &questions {
-        let mut find = db.prepare_cached(&question.sql)?;
-        let mut rows = find.query(params_from_iter(&question.values))?;
-        while let Some(row) = rows.next()? {
-            found.push(row_of(row)?);
-        }
+    let question = question(query);
+    let mut find = db.prepare_cached(&question.sql)?;
+    let mut rows = find.query(params_from_iter(&question.values))?;
+    while let Some(row) = rows.next()? {
+        found.push(row_of(row)?);
     }
-    if questions.len() > 1 {
-        found.sort_unstable_by(|one, other| order(query, one, other));
-        found.dedup_by_key(|row| row.id);
-        found.truncate(query.limit as usize);
-    }
+    // The parts of a statement come in their order, each with no more rows than are shown: here they are merged.
+    found.sort_by(|one, other| order(query, one, other));
+    found.dedup_by_key(|row| row.id);
+    found.truncate(query.limit as usize);
     Ok(found)
 }
 
@@ -34,16 +31,18 @@ fn order(query: &Query, one: &Row, other: &Row) -> Ordering {
     if query.oldest_first { ascending } else { ascending.reverse() }
 }
 
-/// One statement and its values.
+/// One statement, or a part of one, and its values.
 pub(super) struct Question {
     pub(super) sql: String,
     values: Vec<Value>,
+    /// How many values the parts before it have.
+    before: usize,
 }
 
 impl Question {
     fn value(&mut self, value: impl Into<Value>) -> String {
         self.values.push(value.into());
-        format!("?{}", self.values.len())
+        format!("?{}", self.before + self.values.len())
     }
 
     fn and(&mut self, condition: &str) {
@@ -52,28 +51,40 @@ impl Question {
     }
 }
 
-/// What is asked of the database: one statement, or one for each state when only an index by state helps,
-/// or for each term of which one is enough.
-pub(super) fn questions(query: &Query) -> Vec<Question> {
+/// What is asked of the database: one statement, with a part for each state when only an index by state helps, or for
+/// each term of which one is enough.
+pub(super) fn question(query: &Query) -> Question {
     if !query.any.is_empty() {
-        return query.any.iter().map(|lead| by_terms(query, lead, &query.terms)).collect();
+        return all_of(&query.any, |lead, before| by_terms(query, lead, &query.terms, before));
     }
     if let Some((lead, others)) = query.terms.split_first() {
-        return vec![by_terms(query, lead, others)];
+        return by_terms(query, lead, others, 0);
     }
     if query.expires_by.is_some() {
-        return vec![by_expiry(query)];
+        return by_expiry(query);
     }
     let statuses = if query.statuses.is_empty() { &Status::ALL[..] } else { &query.statuses[..] };
     let mut once: Vec<Status> = statuses.to_vec();
     once.sort_unstable();
     once.dedup();
-    once.into_iter().map(|status| by_status(query, status)).collect()
+    all_of(&once, |status, before| by_status(query, *status, before))
 }
 
-fn by_status(query: &Query, status: Status) -> Question {
+/// One statement of as many parts.
+fn all_of<T>(leads: &[T], part: impl Fn(&T, usize) -> Question) -> Question {
+    let mut all = Question { sql: String::new(), values: Vec::new(), before: 0 };
+    for lead in leads {
+        let part = part(lead, all.values.len());
+        let joined = if all.sql.is_empty() { "" } else { " union all " };
+        all.sql += &format!("{joined}select * from ({})", part.sql);
+        all.values.extend(part.values);
+    }
+    all
+}
+
+fn by_status(query: &Query, status: Status, before: usize) -> Question {
     let index = if query.action.is_some() { "request_by_action" } else { "request_by_status" };
-    let mut question = from(&format!("request r indexed by {index}"));
+    let mut question = from(&format!("request r indexed by {index}"), before);
     narrow(&mut question, query);
     let status = question.value(status.name().to_owned());
     question.and(&format!("r.status = {status}"));
@@ -81,14 +92,14 @@ fn by_status(query: &Query, status: Status) -> Question {
 }
 
 fn by_expiry(query: &Query) -> Question {
-    let mut question = from("request r indexed by request_expiring");
+    let mut question = from("request r indexed by request_expiring", 0);
     conditions(&mut question, query);
     end(question, query, "r.submitted_at", "r.id")
 }
 
-fn by_terms(query: &Query, lead: &IndexTerm, others: &[IndexTerm]) -> Question {
+fn by_terms(query: &Query, lead: &IndexTerm, others: &[IndexTerm], before: usize) -> Question {
     // `cross join` keeps this order: one term leads, as it comes in the order of the list.
-    let mut question = from("request_term t cross join request r on r.id = t.request");
+    let mut question = from("request_term t cross join request r on r.id = t.request", before);
     let lead = found(&mut question, "t", lead);
     question.and(&lead);
     for term in others {
@@ -108,8 +119,8 @@ fn found(question: &mut Question, alias: &str, term: &IndexTerm) -> String {
     format!("{alias}.name = {name} and {alias}.value = {value}")
 }
 
-fn from(tables: &str) -> Question {
-    Question { sql: format!("select {COLUMNS} from {tables}"), values: Vec::new() }
+fn from(tables: &str, before: usize) -> Question {
+    Question { sql: format!("select {COLUMNS} from {tables}"), values: Vec::new(), before }
 }
 
 fn conditions(question: &mut Question, query: &Query) {

@@ -202,6 +202,7 @@ impl ListParams {
             status: status.as_deref().map_or(Ok(Vec::new()), statuses)?,
             action,
             waiting_for,
+            seats: None,
             glass: glass.map(|glass| glass.word().to_owned()),
             subject: subject.as_deref().map(identity).transpose()?,
             after: cursor.as_deref().map(page::request_after).transpose()?,

@@ -75,7 +75,7 @@ fn draw(desk: &Desk, seen: &Seen, emergency: &Emergency) -> Markup {
                 aside {
                     section.decide.loud {
                         h2 { "You break it" }
-                        form method="post" action={ (page(id)) "/break" } data-once {
+                        form method="post" action={ (page(id)) "/break" } data-once data-keep {
                             (desk.fields())
                             div.field {
                                 label for="glass-reason" { "Why it cannot wait" }

@@ -28,15 +28,14 @@ pub(super) async fn deny(sent: Sent) -> Response {
     }
     let desk = sent.desk.clone();
     sent.once(super::ROOT, async move {
+        // Asked before the first, so that it is all of them or none.
+        desk.app.service.present_for(&desk.caller, &ids).await?;
         let mut came = Vec::new();
         for id in ids {
             let digest = Digest::from_bytes([0; 32]);
             let ballot =
                 Ballot { approve: false, seat: seat.clone(), digest, ceiling: None, reason: reason.clone() };
             let done = desk.app.service.vote(&desk.caller, id, ballot).await;
-            if let Err(refusal @ Refusal::StepUp { .. }) = done {
-                return Err(refusal);
-            }
             came.push((id, done.err().map(|refusal: Refusal| refusal.code())));
         }
         let denied = came.iter().filter(|(_, refused)| refused.is_none()).count();

@@ -12,6 +12,33 @@ addEventListener("pageshow", () => {
   for (const form of document.forms) delete form.dataset.sent;
 });
 
+// What was typed and chosen is there again for whoever had to prove first that it is them; not once it was done.
+const KEPT = "countersign-kept:";
+const MOMENT = 10 * 60 * 1000;
+addEventListener("submit", (event) => {
+  const form = event.target;
+  if (!form.matches("[data-keep]")) return;
+  const typed = [...form.querySelectorAll("textarea")].map((field) => [field.name, field.value]);
+  const chosen = [...form.querySelectorAll("input:checked")].map((field) => [field.name, field.value]);
+  sessionStorage.setItem(KEPT + form.getAttribute("action"), JSON.stringify({ at: Date.now(), typed, chosen }));
+});
+for (const form of document.querySelectorAll("[data-keep]")) {
+  const kept = JSON.parse(sessionStorage.getItem(KEPT + form.getAttribute("action")) ?? "null");
+  if (!kept || Date.now() - kept.at > MOMENT || document.querySelector(".note.good[role=status]")) continue;
+  for (const [field, value] of kept.typed) {
+    const area = [...form.querySelectorAll("textarea")].find((one) => one.name === field);
+    if (area && !area.value) area.value = value;
+    if (value) area?.closest("details")?.setAttribute("open", "");
+  }
+  for (const [field, value] of kept.chosen) {
+    const box = [...form.querySelectorAll("input")].find((one) => one.name === field && one.value === value);
+    // Somebody who is sure says so anew.
+    if (box && !(box.required && box.type === "checkbox")) box.checked = true;
+  }
+}
+// Nothing of it stays beyond the first page that comes after.
+for (const name of Object.keys(sessionStorage)) if (name.startsWith(KEPT)) sessionStorage.removeItem(name);
+
 // ── What happens appears by itself. ─────────────────────────────────────────────────────────────────────────────────
 const live = document.querySelector("[data-live]") !== null;
 const feed = document.body.dataset.feed;
@@ -76,7 +103,6 @@ const look = async () => {
 };
 
 const show = (page) => {
-  let waits = 0;
   for (const old of document.querySelectorAll("[data-live]")) {
     const young = page.getElementById(old.id);
     if (!young || bare(young) === bare(old)) continue;
@@ -92,12 +118,7 @@ const show = (page) => {
     if (open) young.querySelector("details")?.setAttribute("open", "");
     if (at) young.querySelector(`[data-row="${CSS.escape(at)}"] a`)?.focus();
   }
-  const count = page.querySelector("[data-count]")?.dataset.count;
-  if (count !== undefined) {
-    waits = Number(count);
-    tell(waits);
-  }
-  document.title = page.title;
+  title(page.title);
   // What somebody is about to sign is not changed under their hand: they are told.
   const form = document.querySelector("#decide");
   const young = page.querySelector("#decide");
@@ -123,14 +144,45 @@ const merge = (old, young) => {
   for (const [id, row] of after) if (!before.has(id)) body.append(row);
 };
 
-// ── A notification, if somebody wants one. It says how many, never who. ─────────────────────────────────────────────
+// ── How many wait: in the title of every page, and in a notification, if somebody wants one. It never says who. ─────
 const ask = document.querySelector("[data-notify]");
-let known = Number(document.querySelector("[data-count]")?.dataset.count ?? 0);
-const tell = (count) => {
-  const more = count > known;
-  known = count;
+const waiting = document.body.dataset.waiting;
+let known = null;
+const title = (text) => {
+  const alone = text.replace(/^\(\d+\+?\) /, "");
+  if (known === null) document.title = text;
+  else document.title = known.count === 0 ? alone : `(${known.shown}) ${alone}`;
+};
+const tell = (now) => {
+  // Beyond what is counted, the newest is another one.
+  const more = known !== null && (now.count > known.count || (now.newest ?? "") > (known.newest ?? ""));
+  known = now;
+  title(document.title);
   if (more && document.hidden && "Notification" in window && Notification.permission === "granted") {
-    new Notification("Countersign", { body: `${count} wait for you`, tag: "countersign-inbox" });
+    new Notification("Countersign", { body: `${now.shown} ${now.count === 1 ? "waits" : "wait"} for you`, tag: "countersign-inbox" });
+  }
+};
+let counting = false;
+let anew = false;
+const count = async () => {
+  if (!waiting || counting) {
+    anew = counting;
+    return;
+  }
+  counting = true;
+  try {
+    const answer = await fetch(waiting, { cache: "no-store" });
+    if (answer.ok && !answer.redirected) tell(await answer.json());
+  } catch {
+    // As for a look: the feed comes back.
+  } finally {
+    setTimeout(() => {
+      counting = false;
+      if (anew) {
+        anew = false;
+        count();
+      }
+    }, 1000);
   }
 };
 if (ask && "Notification" in window && Notification.permission === "default") {
@@ -143,6 +195,7 @@ if (ask && "Notification" in window && Notification.permission === "default") {
 
 // ── The line. One tab of a browser holds it and tells the others, since a browser opens only a few to one host. ─────
 const heard = (ids) => {
+  count();
   if (live && (!about || ids === null || ids.includes(about))) look();
 };
 const listen = () => {
@@ -185,6 +238,7 @@ const listen = () => {
 };
 // Pages on which nothing happens listen too: for the end of their reader's session.
 if (feed) listen();
+count();
 addEventListener("visibilitychange", () => {
   if (!document.hidden && document.querySelector(".me")) look();
 });

@@ -30,7 +30,7 @@ pub(super) fn section(desk: &Desk, seen: &Seen) -> Markup {
         section.decide {
             h2 { "Your decision" }
             @if let Some(vote) = stands { p.note.good { "You signed for " (vote.seat) "." } }
-            form id="decide" method="post" action={ (super::ROOT) "/requests/" (picture.row.id) "/vote" } data-once
+            form id="decide" method="post" action={ (super::ROOT) "/requests/" (picture.row.id) "/vote" } data-once data-keep
                 data-digest=[picture.digest] {
                 (desk.fields())
                 @if let Some(digest) = digest { input type="hidden" name="digest" value=(digest); }

@@ -11,6 +11,9 @@ use super::form::{Came, Sent};
 use super::layout::Tab;
 use super::{respond, show};
 
+/// How long a page is.
+const PAGE: usize = 50;
+
 fn here() -> String {
     format!("{}/holds", super::ROOT)
 }
@@ -27,6 +30,7 @@ pub(super) async fn show(desk: Desk) -> Response {
 }
 
 fn draw(desk: &Desk, holds: &[(String, Hold)]) -> Markup {
+    let from = desk.asked("from").parse().unwrap_or(0);
     html! {
         h1 { "Legal holds" }
         @if holds.is_empty() {
@@ -35,7 +39,7 @@ fn draw(desk: &Desk, holds: &[(String, Hold)]) -> Markup {
             table.holds {
                 thead { tr { th scope="col" { "Case" } th scope="col" { "Placed" } th scope="col" { span.unseen { "Lift" } } } }
                 tbody {
-                    @for (name, hold) in holds {
+                    @for (name, hold) in holds.iter().skip(from).take(PAGE) {
                         tr {
                             th scope="row" { (name) }
                             td data-label="Placed" { (show::ago(desk, hold.placed_at)) }
@@ -54,6 +58,7 @@ fn draw(desk: &Desk, holds: &[(String, Hold)]) -> Markup {
                 }
             }
         }
+        (show::earlier(&here(), holds.len(), from, PAGE))
         section.card {
             h2 { "Place one" }
             form method="post" action=(here()) data-once {

@@ -2,12 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use axum::response::Response;
+use axum::Json;
+use axum::response::{IntoResponse, Response};
 use countersign_core::id::RequestId;
 use countersign_service::caller::Act;
 use countersign_service::ports::store::{Row, Status};
+use countersign_service::refusal::Refusal;
 use countersign_service::requests::picture::ListQuery;
 use maud::{Markup, html};
+use serde_json::json;
 
 use super::desk::Desk;
 use super::layout::Tab;
@@ -35,28 +38,10 @@ async fn draw(desk: &Desk) -> Result<Response, Response> {
         cursor => Some(page::request_after(cursor).map_err(|_| respond::none(desk))?),
     };
     let refused = |refusal| respond::refused(desk, &refusal);
-    let mut mine = Vec::new();
-    if desk.may(Act::Vote) {
-        let query = ListQuery {
-            status: vec![Status::Waiting],
-            waiting_for: Some("me".to_owned()),
-            after,
-            limit: PAGE,
-            oldest_first: true,
-            ..ListQuery::default()
-        };
-        mine = service.list(&desk.caller, query).await.map_err(refused)?;
-    }
-    let mut stuck = Vec::new();
-    if desk.may(Act::Settle) {
-        let query = ListQuery {
-            status: vec![Status::Stuck],
-            limit: PAGE,
-            oldest_first: true,
-            ..ListQuery::default()
-        };
-        stuck = service.list(&desk.caller, query).await.map_err(refused)?;
-    }
+    let page = ListQuery { after, limit: PAGE, oldest_first: true, ..ListQuery::default() };
+    let stopped_page = ListQuery { limit: PAGE, oldest_first: true, ..ListQuery::default() };
+    let mine = mine(desk, page).await.map_err(refused)?;
+    let stuck = stuck(desk, stopped_page).await.map_err(refused)?;
     let shown_rows: Vec<Row> = mine.iter().chain(&stuck).cloned().collect();
     // Nobody can have broken any where the settings never let them: the inbox is read in one query then.
     let marked = match service.settings().await {
@@ -68,20 +53,61 @@ async fn draw(desk: &Desk) -> Result<Response, Response> {
     let more = mine.len() >= PAGE as usize;
     let cursor = mine.last().filter(|_| more).map(|row| page::after_request(row.submitted_at, row.id));
     let count = mine.len() + stuck.len();
-    let shown = if more { format!("{count}+") } else { count.to_string() };
+    let shown = said(count, more);
     let title = if count == 0 { "Inbox".to_owned() } else { format!("({shown}) Inbox") };
     let content = html! {
         div.head {
             h1 { "Inbox" }
             button.quiet type="button" data-notify hidden { "Tell me in this browser" }
         }
-        section id="live" data-live data-count=(count) {
+        section id="live" data-live {
             @if desk.may(Act::Vote) { (waiting(desk, &mine, &marked, cursor.as_deref(), &shown)) }
             @if desk.may(Act::Settle) { (stopped(desk, &stuck, &marked)) }
         }
         (mail::way(desk))
     };
     Ok(respond::page(desk, Tab::Inbox, &title, &content))
+}
+
+/// What waits for a signature of whoever looks.
+async fn mine(desk: &Desk, page: ListQuery) -> Result<Vec<Row>, Refusal> {
+    if !desk.may(Act::Vote) {
+        return Ok(Vec::new());
+    }
+    let query = ListQuery {
+        status: vec![Status::Waiting],
+        waiting_for: Some("me".to_owned()),
+        seats: Some(desk.who.seats.clone()),
+        ..page
+    };
+    desk.app.service.list(&desk.caller, query).await
+}
+
+/// What is stuck, for whoever says how it goes on.
+async fn stuck(desk: &Desk, page: ListQuery) -> Result<Vec<Row>, Refusal> {
+    if !desk.may(Act::Settle) {
+        return Ok(Vec::new());
+    }
+    desk.app.service.list(&desk.caller, ListQuery { status: vec![Status::Stuck], ..page }).await
+}
+
+fn said(count: usize, more: bool) -> String {
+    if more { format!("{count}+") } else { count.to_string() }
+}
+
+/// How many wait and which is the newest, for every page of theirs to say so. `/console/waiting`
+pub(super) async fn count(desk: Desk) -> Response {
+    let newest_first = || ListQuery { limit: PAGE, ..ListQuery::default() };
+    let read = async { Ok((mine(&desk, newest_first()).await?, stuck(&desk, newest_first()).await?)) };
+    match read.await {
+        Ok((mine, stuck)) => {
+            let full = mine.len() >= PAGE as usize || stuck.len() >= PAGE as usize;
+            let newest = mine.first().into_iter().chain(stuck.first()).map(|row| row.id.to_string()).max();
+            let count = mine.len() + stuck.len();
+            Json(json!({ "count": count, "shown": said(count, full), "newest": newest })).into_response()
+        }
+        Err(refusal) => respond::refused(&desk, &refusal),
+    }
 }
 
 fn waiting(
@@ -103,7 +129,7 @@ fn waiting(
             }
         } @else {
             p.lead { (shown) (if mine.len() == 1 { " waits" } else { " wait" }) " for your signature for " (seats) ", the oldest first." }
-            form method="post" action={ (super::ROOT) "/deny" } data-once {
+            form method="post" action={ (super::ROOT) "/deny" } data-once data-keep {
                 (desk.fields())
                 (list::table(desk, mine, marked, true))
                 details.bulk {

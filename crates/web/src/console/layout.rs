@@ -51,6 +51,8 @@ const KEYS: [(&str, &str); 9] = [
 
 /// A whole page.
 pub(super) fn page(desk: Option<&Desk>, tab: Tab, title: &str, content: &Markup) -> Markup {
+    let counts = desk.filter(|desk| desk.may(Act::Vote) || desk.may(Act::Settle));
+    let counts = counts.map(|_| format!("{}/waiting", super::ROOT));
     let live = desk.filter(|desk| desk.may(Act::ReadFeed)).map(|_| format!("{}/feed", super::ROOT));
     html! {
         (DOCTYPE)
@@ -65,7 +67,7 @@ pub(super) fn page(desk: Option<&Desk>, tab: Tab, title: &str, content: &Markup)
                 link rel="stylesheet" href=(assets::address("style.css", assets::STYLE));
                 script src=(assets::address("console.js", assets::SCRIPT)) defer {}
             }
-            body data-feed=[live] {
+            body data-feed=[live] data-waiting=[counts] {
                 a.skip href="#content" { "Skip to the content" }
                 header {
                     div.top {

@@ -66,7 +66,7 @@ pub(super) async fn search(sent: Sent) -> Response {
         (kind, _) => kind,
     };
     let query =
-        ListQuery { subject: Some((kind.to_owned(), text.to_owned())), limit: 200, ..ListQuery::default() };
+        ListQuery { subject: Some((kind.to_owned(), text.to_owned())), limit: PAGE, ..ListQuery::default() };
     let listed = async {
         let rows = desk.app.service.list(&desk.caller, query).await?;
         let marked = glass::marked(desk, &rows).await?;
@@ -110,6 +110,7 @@ fn draw(
         @if desk.may(Act::List) { (finder(desk)) }
         @if let Some(kind) = searched {
             p.lead role="status" {
+                @if rows.len() >= PAGE as usize { "The newest " }
                 (rows.len()) (if rows.len() == 1 { " request names" } else { " requests name" }) " this " (kind) ". "
                 a href={ (super::ROOT) "/requests" } { "All requests" }
             }

@@ -1,13 +1,16 @@
 //! `/console/numbers`: thirty days as pictures. How many, how fast against the law's date, how many by themselves.
 
 use axum::response::Response;
-use countersign_service::console::{AUTOMATIC_MOST, Numbers};
+use countersign_service::console::{AUTOMATIC_MOST, Numbers, Quarters};
 use maud::{Markup, html};
 
 use super::chart;
 use super::desk::Desk;
 use super::layout::Tab;
 use super::{respond, show};
+
+/// How much of the time that a request had.
+const QUARTERS: [&str; 5] = ["≤ 25 %", "≤ 50 %", "≤ 75 %", "in time", "late"];
 
 /// The page.
 pub(super) async fn show(desk: Desk) -> Response {
@@ -60,6 +63,7 @@ fn draw(desk: &Desk, numbers: &Numbers) -> Markup {
             }
             p { (show::number(numbers.in_time)) " ended by the law's date, " strong.late[numbers.late > 0] { (show::number(numbers.late)) } " after it." }
         }
+        (against_date(numbers))
         section.card {
             h2 { "By action" }
             @let most = numbers.by_action.values().copied().max().unwrap_or(0);
@@ -67,19 +71,49 @@ fn draw(desk: &Desk, numbers: &Numbers) -> Markup {
                 p.quiet { "Nothing was asked for." }
             } @else {
                 table.bars {
-                    thead { tr { th scope="col" { "Action" } th.count scope="col" { "Requests" } th scope="col" { span.unseen { "As a bar" } } th.count scope="col" { "By themselves" } } }
+                    thead { tr { th scope="col" { "Action" } th.count scope="col" { "Requests" } th scope="col" { span.unseen { "As a bar" } } th.count scope="col" { "By themselves" } th scope="col" { span.unseen { "By themselves, as a bar" } } } }
                     tbody {
                         @for (action, count) in &numbers.by_action {
                             tr {
                                 th scope="row" { (show::action(action)) }
                                 td.count { (show::number(*count)) }
                                 td.bar { (chart::bar(*count, most)) }
-                                td.count { @if let Some((alone, all)) = numbers.automatic.get(action) { (percent(*alone, *all)) } @else { "–" } }
+                                @if let Some((alone, all)) = numbers.automatic.get(action) {
+                                    td.count { (percent(*alone, *all)) }
+                                    td.bar { (chart::split(&format!("{alone} of {all} by themselves, {} signed", all - alone), *alone, *all)) }
+                                } @else {
+                                    td.count { "–" }
+                                    td {}
+                                }
                             }
                         }
                     }
                 }
                 p.quiet { "What went by itself is counted over the newest " (AUTOMATIC_MOST) " that were completed." }
+            }
+        }
+    }
+}
+
+/// How much requests took of the time that the law gave them.
+fn against_date(numbers: &Numbers) -> Markup {
+    let columns: Vec<(String, Quarters)> =
+        numbers.quarters.iter().map(|(action, counts)| (show::action(action), *counts)).collect();
+    html! {
+        section.card {
+            h2 { "How much of their time they took" }
+            @if columns.is_empty() {
+                p.quiet { "Nothing ended that had a date." }
+            } @else {
+                (chart::stacked("Requests that ended, by the share of their time that they took", &columns, QUARTERS))
+                    table.bars {
+                        thead { tr { th scope="col" { "Action" } @for (n, what) in QUARTERS.iter().enumerate() { th.count scope="col" { i class={ "swatch part" (n) } {} " " (what) } } } }
+                        tbody {
+                            @for (action, counts) in &columns {
+                                tr { th scope="row" { (action) } @for count in counts { td.count { (show::number(*count)) } } }
+                            }
+                        }
+                    }
             }
         }
     }

@@ -8,6 +8,7 @@ use countersign_core::id::PersonId;
 use countersign_service::caller::Role;
 use countersign_service::person::Person;
 use countersign_service::{NewPerson, Proposed};
+use http::Uri;
 use maud::{Markup, html};
 
 use super::desk::Desk;
@@ -18,11 +19,13 @@ use crate::app::App;
 use crate::view::page;
 
 /// What may be written at a person; a seat makes a reviewer.
-const ROLES: [&str; 3] = ["submitter", "operator", "auditor"];
+pub(super) const ROLES: [&str; 3] = ["submitter", "operator", "auditor"];
 /// How long a page is.
-const PAGE: u32 = 100;
+const PAGE: u32 = 25;
+/// Among how many a name is looked for that a proposal mentions.
+const NAMES: u32 = 200;
 
-fn here() -> String {
+pub(super) fn here() -> String {
     format!("{}/people", super::ROOT)
 }
 
@@ -33,17 +36,28 @@ pub(super) async fn show(desk: Desk) -> Response {
     let read = async {
         let people = service.people(&desk.caller, after, PAGE).await?;
         let groups = service.settings().await?.groups.clone();
-        Ok((people, groups, service.proposals(&desk.caller).await?))
+        let proposed = service.proposals(&desk.caller).await?;
+        let mut known = people.clone();
+        if !proposed.is_empty() {
+            known.extend(service.people(&desk.caller, None, NAMES).await?);
+        }
+        Ok((people, known, groups, proposed))
     };
     match read.await {
-        Ok((people, groups, proposed)) => {
-            respond::page(&desk, Tab::People, "People", &draw(&desk, &people, &groups, &proposed))
+        Ok((people, known, groups, proposed)) => {
+            respond::page(&desk, Tab::People, "People", &draw(&desk, &people, &known, &groups, &proposed))
         }
         Err(refusal) => respond::refused(&desk, &refusal),
     }
 }
 
-fn draw(desk: &Desk, people: &[Person], groups: &BTreeSet<String>, proposed: &[Proposed]) -> Markup {
+fn draw(
+    desk: &Desk,
+    people: &[Person],
+    known: &[Person],
+    groups: &BTreeSet<String>,
+    proposed: &[Proposed],
+) -> Markup {
     let cursor = people.last().filter(|_| people.len() >= PAGE as usize);
     html! {
         h1 { "People" }
@@ -53,7 +67,7 @@ fn draw(desk: &Desk, people: &[Person], groups: &BTreeSet<String>, proposed: &[P
                 p { "Whoever else administers asks for the very same; then it is done." }
                 ul {
                     @for it in proposed {
-                        li { (proposed::what(it, people)) ", asked for by " (name(people, it.by)) " " (show::ago(desk, it.at)) }
+                        li { (proposed::what(it, known)) ", asked for by " (name(known, it.by)) " " (show::ago(desk, it.at)) }
                     }
                 }
             }
@@ -64,7 +78,7 @@ fn draw(desk: &Desk, people: &[Person], groups: &BTreeSet<String>, proposed: &[P
                 @for person in people {
                     tr {
                         th scope="row" {
-                            (person.name)
+                            a href={ (here()) "/" (person.id) } { (person.name) }
                             div.quiet { (person.may_as().into_iter().map(Role::name).collect::<Vec<_>>().join(", ")) }
                             @if !person.active { " " span.chip.bad { "not active" } }
                         }
@@ -139,13 +153,18 @@ pub(super) async fn add(sent: Sent) -> Response {
 }
 
 /// The person that a path names, with the form that was sent.
-pub(super) struct About(Sent, PersonId);
+pub(super) struct About(pub(super) Sent, pub(super) PersonId);
+
+/// The person in an address.
+pub(super) fn named_by(at: &Uri) -> Option<PersonId> {
+    at.path().split('/').nth(3).and_then(|id| id.parse().ok())
+}
 
 impl FromRequest<App> for About {
     type Rejection = Response;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Response> {
-        let id = request.uri().path().split('/').nth(3).and_then(|id| id.parse().ok());
+        let id = named_by(request.uri());
         let mut sent = Sent::from_request(request, app).await?;
         // The id in the address is of no request.
         sent.about = None;
@@ -185,6 +204,7 @@ pub(super) async fn invite(State(app): State<App>, About(sent, person): About) -
     .await
 }
 
-fn role(name: &str) -> Option<Role> {
+/// A role that may be written at a person.
+pub(super) fn role(name: &str) -> Option<Role> {
     Role::ALL.into_iter().find(|role| role.name() == name && ROLES.contains(&name))
 }

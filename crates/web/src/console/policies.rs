@@ -13,10 +13,12 @@ use maud::{Markup, html};
 use super::desk::Desk;
 use super::form::Sent;
 use super::layout::Tab;
-use super::{respond, show, verdict};
+use super::{files, respond, show, verdict};
 
 /// How many versions a page tells of.
 const VERSIONS: u64 = 5;
+/// How long the policies in force may be to stand in the form already.
+const TRIED: usize = 32_000;
 
 /// The policies, and the versions of the settings.
 pub(super) async fn show(desk: Desk) -> Response {
@@ -28,6 +30,14 @@ pub(super) async fn show(desk: Desk) -> Response {
     };
     match read.await {
         Ok((settings, versions)) => {
+            if let Some((path, text)) = files::asked(&desk, &settings) {
+                return respond::page(
+                    &desk,
+                    Tab::Policies,
+                    path,
+                    &files::one("policies", "Policies", path, text),
+                );
+            }
             respond::page(&desk, Tab::Policies, "Policies", &draw(&desk, &settings, &versions))
         }
         Err(refusal) => respond::refused(&desk, &refusal),
@@ -41,15 +51,11 @@ fn draw(desk: &Desk, settings: &Settings, versions: &[Version]) -> Markup {
         p.quiet { "SHA-256 of the set: " code.hash { (settings.hash) } }
         @for warning in &settings.warnings { p.note.bad { (warning) } }
         @if desk.may(Act::TryPolicies) { p { a.button.second href={ (super::ROOT) "/policies/try" } { "What would others say?" } } }
-        @for (path, text) in settings.bundle.policies() {
-            section.card { h2 { (path) } pre tabindex="0" { code { (text) } } }
-        }
-        details.card {
-            summary { "Settings" }
-            @for (path, text) in settings.bundle.files.iter().filter(|(path, _)| !path.starts_with("policies/")) {
-                h3 { (path) }
-                pre tabindex="0" { code { (text) } }
-            }
+        section.card {
+            h2 { "What they say" }
+            (files::names("policies", settings.bundle.policies().map(|(path, _)| path)))
+            h3 { "And the other files of this version" }
+            (files::names("policies", settings.bundle.files.keys().map(String::as_str).filter(|path| !path.starts_with("policies/"))))
         }
         h2 id="versions" { "Who changed what" }
         ol.history {
@@ -81,6 +87,8 @@ pub(super) async fn tried(desk: Desk) -> Response {
     match desk.app.service.read_settings(&desk.caller).await {
         Ok(settings) => {
             let text = joined(settings.bundle.policies());
+            // A page with all of a large set would be slow to come; whoever tries a part of it pastes that.
+            let text = if text.len() > TRIED { String::new() } else { text };
             respond::page(&desk, Tab::Policies, "Try policies", &form(&desk, &request, &text, &html! {}))
         }
         Err(refusal) => respond::refused(&desk, &refusal),

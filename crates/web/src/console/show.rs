@@ -88,6 +88,12 @@ pub(super) fn action(name: &str) -> String {
     words::find("action", name).map_or_else(|| name.replace('_', " "), str::to_owned)
 }
 
+/// On to the rest of a list of which `page` were shown from `from` on.
+pub(super) fn earlier(here: &str, all: usize, from: usize, page: usize) -> Markup {
+    let next = from.saturating_add(page);
+    html! { @if next < all { p { a.button.second href={ (here) "?from=" (next) } { "Earlier ones" } } } }
+}
+
 /// A number with blanks between thousands.
 pub(super) fn number(count: u64) -> String {
     let digits = count.to_string();

@@ -14,6 +14,9 @@ use super::form::{Came, Sent};
 use super::layout::{self, Tab};
 use super::{respond, show};
 
+/// How long a page is.
+const PAGE: usize = 50;
+
 fn here() -> String {
     format!("{}/tokens", super::ROOT)
 }
@@ -35,12 +38,13 @@ pub(super) async fn show(desk: Desk) -> Response {
 }
 
 fn draw(desk: &Desk, tokens: &[Token], names: &BTreeMap<PersonId, String>) -> Markup {
+    let from = desk.asked("from").parse().unwrap_or(0);
     html! {
         h1 { "Tokens" }
         table.tokens {
             thead { tr { th scope="col" { "Token" } th scope="col" { "May" } th scope="col" { "Used" } th scope="col" { span.unseen { "Take back" } } } }
             tbody {
-                @for token in tokens {
+                @for token in tokens.iter().skip(from).take(PAGE) {
                     tr {
                         th scope="row" {
                             code { (token.label) } " "
@@ -70,6 +74,7 @@ fn draw(desk: &Desk, tokens: &[Token], names: &BTreeMap<PersonId, String>) -> Ma
                 }
             }
         }
+        (show::earlier(&here(), tokens.len(), from, PAGE))
         section.card {
             h2 { "Mint one for a program" }
             form method="post" action=(here()) data-once {

@@ -3,13 +3,15 @@
 use axum::extract::State;
 use axum::response::Response;
 use countersign_service::sign::Means;
-use http::StatusCode;
+use http::{HeaderName, HeaderValue, StatusCode};
 use maud::html;
 
 use super::filled::Filled;
 use super::visit::Visit;
 use super::{layout, passkey, provider, respond};
 use crate::app::App;
+
+const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
 
 /// The door; who is in already is led on.
 pub(super) async fn show(visit: Visit, State(app): State<App>) -> Response {
@@ -65,5 +67,8 @@ pub(super) async fn leave(visit: Visit, State(app): State<App>, _sent: Filled) -
     }
     let means = visit.signed_in.as_ref().map(|signed| signed.session.means);
     let note = provider::note_out(means == Some(Means::Provider));
-    respond::on_to(&visit, &format!("{}?note={note}", visit.to("/sign-in")), visit.left())
+    let mut out = respond::on_to(&visit, &format!("{}?note={note}", visit.to("/sign-in")), visit.left());
+    // Not what is stored besides: whether somebody wants keys is for this browser, whoever is signed in.
+    out.headers_mut().insert(CLEAR_SITE_DATA, HeaderValue::from_static("\"cache\""));
+    out
 }

@@ -42,7 +42,7 @@ pub(super) async fn accept(
     sent: Filled,
 ) -> Response {
     let to = visit.after(sent.field("return_to"));
-    let entered = app.service.accept_invitation(&secret, &visit.device()).await;
+    let entered = app.service.accept_invitation(&secret, &visit.word, &visit.device()).await;
     journal::came("invitation", entered.as_ref());
     match entered {
         Ok(entered) => respond::enter(&visit, &entered.secret, &to).await,

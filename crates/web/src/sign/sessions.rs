@@ -81,21 +81,28 @@ pub(super) async fn end(
     State(app): State<App>,
     _sent: Filled,
 ) -> Response {
-    match app.service.end_sessions(&inside.caller, inside.person.id, Some(&label)).await {
-        // Pressed twice, or over by itself: it is gone either way.
-        Ok(_) | Err(Refusal::NotFound(_)) => back(&inside.visit),
-        Err(refusal) => respond::refused(&inside.visit, &refusal),
-    }
+    // Pressed twice, or over by itself: it is gone either way.
+    let ended = match app.service.end_own_sessions(&inside.signed, Some(&label)).await {
+        Err(Refusal::NotFound(_)) => Ok(0),
+        ended => ended,
+    };
+    back(&inside.visit, ended)
 }
 
 /// Ends all but this one.
 pub(super) async fn end_others(inside: Inside, State(app): State<App>, _sent: Filled) -> Response {
-    match app.service.end_sessions(&inside.caller, inside.person.id, None).await {
-        Ok(_) => back(&inside.visit),
-        Err(refusal) => respond::refused(&inside.visit, &refusal),
-    }
+    back(&inside.visit, app.service.end_own_sessions(&inside.signed, None).await)
 }
 
-fn back(visit: &Visit) -> Response {
-    respond::on_to(visit, &format!("{}?note=ended", visit.to("/account/sessions")), Vec::new())
+/// Back to the list, or to prove first that it is still the same person.
+fn back(visit: &Visit, ended: Result<usize, Refusal>) -> Response {
+    let here = visit.to("/account/sessions");
+    match ended {
+        Ok(_) => respond::on_to(visit, &format!("{here}?note=ended"), Vec::new()),
+        Err(Refusal::StepUp { .. }) => {
+            let again = visit.to("/sign-in/again");
+            respond::on_to(visit, &format!("{again}?return_to=/account/sessions"), Vec::new())
+        }
+        Err(refusal) => respond::refused(visit, &refusal),
+    }
 }

@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod console;
+mod doors;
 mod fuzz;
 mod given;
 mod idempotency;

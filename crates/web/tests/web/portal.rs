@@ -29,19 +29,29 @@ fn portal() -> Portal {
 }
 
 async fn open() -> House {
-    let options = WebOptions { portal: Some(portal()), ..WebOptions::default() };
+    open_with(WebOptions::default()).await
+}
+
+/// A house whose portal is open.
+pub(crate) async fn open_with(options: WebOptions) -> House {
+    let url = options.sign_in.url.clone();
+    let mut portal = portal();
+    if url.starts_with("https:") {
+        portal.url = format!("{url}/privacy");
+    }
+    let options = WebOptions { portal: Some(portal), ..options };
     house_of(options, &[("policies/export.cedar", EXPORT)]).await
 }
 
 /// The path of the newest link that was mailed to an address.
-async fn link(house: &House, email: &str) -> String {
+pub(crate) async fn link(house: &House, email: &str) -> String {
     for _ in 0..1000 {
         let link = house.mail.lock().unwrap().iter().rev().find_map(|mail| match &mail.about {
             About::Code { link: Some(link), .. } if mail.to == email => Some(link.clone()),
             _ => None,
         });
         if let Some(link) = link {
-            return link.strip_prefix("http://privacy.test").unwrap().to_owned();
+            return link.split_once("://privacy.test").unwrap().1.to_owned();
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }

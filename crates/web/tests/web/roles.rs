@@ -8,11 +8,23 @@ use crate::given::{House, MAP, POLICY, SETTINGS, house};
 use crate::openapi::calls;
 
 const PICTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/roles.txt");
-const CALLERS: [&str; 8] =
-    ["nobody", "subject", "desk", "submitter", "reviewer", "operator", "auditor", "administrator"];
+const CALLERS: [&str; 10] = [
+    "nobody",
+    "subject",
+    "subject, another's",
+    "desk",
+    "submitter",
+    "submitter, another's",
+    "reviewer",
+    "operator",
+    "auditor",
+    "administrator",
+];
+/// How wide a column is.
+const WIDE: usize = 22;
 const LEGEND: &str = "# Who may make which call. `yes`: let through, whatever came of it. `no`: 403. `401`: who are you?\n\
-    # `404`: not for this token. `subject` and those who submit call about a request of their own, the others about one\n\
-    # of the support desk (`desk`, a service that attests identities).\n\
+    # `404`: not for this token. `subject` and those who submit call about a request of their own, in the column\n\
+    # beside about another's, the others about one of the support desk (`desk`, a service that attests identities).\n\
     # UPDATE_ROLES=1 cargo test -p countersign-web roles\n\n";
 
 #[tokio::test]
@@ -22,11 +34,11 @@ async fn every_role_may_make_the_calls_of_the_picture_and_no_other() {
         columns.push(column(caller).await);
     }
     let mut drawn = format!("{LEGEND}{:<60}", "");
-    drawn.extend(CALLERS.map(|caller| format!("{caller:<14}")));
+    drawn.extend(CALLERS.map(|caller| format!("{caller:<WIDE$}")));
     drawn.push('\n');
     for (n, (method, path, _)) in calls().iter().enumerate() {
         let mut line = format!("{:<60}", format!("{method} {path}"));
-        line.extend(columns.iter().map(|column| format!("{:<14}", column[n])));
+        line.extend(columns.iter().map(|column| format!("{:<WIDE$}", column[n])));
         drawn.push_str(line.trim_end());
         drawn.push('\n');
     }
@@ -46,6 +58,14 @@ async fn column(caller: &str) -> Vec<&'static str> {
         "subject" => {
             let (id, token) = house.subjects_own().await;
             (id, Some(token))
+        }
+        "subject, another's" => {
+            let (_, token) = house.subjects_own().await;
+            (house.subjects_own().await.0, Some(token))
+        }
+        "submitter, another's" => {
+            let id = house.erasure().await["id"].as_str().unwrap().to_owned();
+            (id, Some(house.token("submitter").to_owned()))
         }
         "submitter" => {
             let body = json!({"action": "erase", "subject": {"email": "ana@example.test"}});

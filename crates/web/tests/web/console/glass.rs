@@ -13,7 +13,7 @@ const EMERGENCY: &str = "@id(\"erase.emergency\")\npermit (principal, action == 
     when { context.approvals.privacy >= 1 };\n";
 
 /// Where the operator is on call.
-async fn on_call(house: &House) {
+pub(super) async fn on_call(house: &House) {
     let admin: Caller = house.service.caller(house.token("administrator")).await.unwrap();
     let mut bundle = house.service.settings().await.unwrap().bundle.clone();
     let settings = bundle.files.get_mut("settings.toml").unwrap();

@@ -5,7 +5,7 @@ use countersign_core::permit::Permit;
 use countersign_core::plan::{Counts, Masked, PlanLine, Sample, SourcePlan, Treatment};
 use countersign_core::receipt::{Receipt, ReceiptKey};
 use countersign_service::ports::source::{
-    Exported, Finding, Identity, Match, RootKey, Source, SourceError, Stepped, Target,
+    Exported, Finding, Identity, Match, RootKey, Severity, Source, SourceError, Stepped, Target,
 };
 use countersign_service::settings::datamap::DataMap;
 use tokio::sync::mpsc;
@@ -38,7 +38,8 @@ impl Source for Shop {
     }
 
     async fn check(&self, _: &DataMap) -> Result<Vec<Finding>, SourceError> {
-        Ok(Vec::new())
+        let message = format!("finding{MARK}");
+        Ok(vec![Finding { severity: Severity::Warning, message }])
     }
 
     async fn discover(&self, _: Option<&str>) -> Result<String, SourceError> {

@@ -2,7 +2,10 @@
 
 use countersign_web::{SignIn, WebOptions};
 
+use serde_json::{Value, json};
+
 use super::{inside, invitation};
+use crate::given::source::MARK;
 use crate::given::{house, house_with};
 use crate::portal::browser::Browser;
 
@@ -72,6 +75,75 @@ async fn nothing_leads_to_another_host() {
 }
 
 #[tokio::test]
+async fn nothing_that_anybody_wrote_becomes_part_of_a_page() {
+    let house = house().await;
+    let body = json!({"name": MARK, "identities": {"email": "bo@staff.example"}, "roles": ["auditor"]});
+    let bo = house.call("administrator", "POST", "/v1/people", body).await.json();
+    let seat = format!("/v1/people/{}/seats/privacy", bo["id"].as_str().unwrap());
+    assert!(house.call("administrator", "PUT", &seat, Value::Null).await.status.is_success());
+    let path = format!("/v1/people/{}/invitation", bo["id"].as_str().unwrap());
+    let made = house.call("administrator", "POST", &path, Value::Null).await.json();
+    let link = made["link"].as_str().unwrap();
+    let link = &link[link.find("/sign-in/").unwrap()..];
+    let encoded = MARK.bytes().map(|b| format!("%{b:02x}")).collect::<String>();
+    let mut bo = Browser::new(&house);
+    let mut pages = Vec::new();
+    for path in [
+        link.to_owned(),
+        format!("/sign-in?return_to={encoded}&note={encoded}&lang={encoded}"),
+        format!("/sign-in/invitation/{encoded}"),
+        format!("/sign-in/mail/{encoded}"),
+        format!("/sign-in/mail/{encoded}?note={encoded}"),
+        format!("/sign-in/oidc/back?error={encoded}&error_description={encoded}&state={encoded}"),
+    ] {
+        pages.push(bo.get(&path).await);
+    }
+    let entered = bo.send_to(&pages[0], link, &[("return_to", MARK)]).await;
+    assert_eq!(entered.location, "/account");
+    for path in [
+        "/account".to_owned(),
+        format!("/account?note={encoded}&lang={encoded}"),
+        format!("/account/sessions?note={encoded}"),
+        format!("/sign-in/again?return_to={encoded}&note={encoded}"),
+    ] {
+        pages.push(bo.get(&path).await);
+    }
+    let account = bo.get("/account").await;
+    pages.push(bo.send_to(&account, "/account/totp", &[]).await);
+    pages.push(bo.send_to(&account, "/account/totp", &[("form", MARK), ("token", MARK)]).await);
+    let all: String = pages.iter().map(|page| &*page.text).collect();
+    assert!(
+        all.matches("&quot;'&gt;&lt;script&gt;").count() >= 4,
+        "name and where to go on to are shown: {all}"
+    );
+    for page in pages.iter().filter(|page| page.header("content-type").starts_with("text/html")) {
+        let text = page.text.to_lowercase();
+        for part in ["<script>", "<img", "javascript:", " style=", "<style", " onclick="] {
+            assert!(!text.contains(part), "{part} in {}", page.text);
+        }
+        let scripts = text.matches("<script").count();
+        assert_eq!(scripts, text.matches("<script src=\"/sign-in/").count(), "our own alone: {}", page.text);
+    }
+    // A seat's name is not free: it cannot carry anything.
+    let settings = crate::given::SETTINGS.replace("privacy", "privacy<b>");
+    let files = json!({"settings.toml": settings, "maps/shop.toml": crate::given::MAP});
+    assert_eq!(
+        house.call("administrator", "POST", "/v1/settings", json!({"files": files})).await.status,
+        422
+    );
+    let sources = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/sign");
+    for file in std::fs::read_dir(sources).unwrap() {
+        let path = file.unwrap().path();
+        if path.is_file() {
+            let text = std::fs::read_to_string(&path).unwrap();
+            for sink in ["PreEscaped", "innerHTML =", "insertAdjacentHTML", "document.write", "eval("] {
+                assert!(!text.contains(sink), "{} has {sink}", path.display());
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn pages_are_framed_by_nobody_and_kept_by_nobody() {
     let house = house().await;
     let link = invitation(&house, "auditor").await;
@@ -111,6 +183,7 @@ async fn cookie_is_bound_to_its_host_and_is_no_token_and_a_token_is_no_cookie() 
         assert!(session.contains(part), "{session}");
     }
     assert!(!session.contains("Domain"), "{session}");
+    assert_eq!(entered.header("strict-transport-security"), "max-age=31536000; includeSubDomains");
 
     let secret = browser.cookies["__Host-countersign_session"].clone();
     let bearer =

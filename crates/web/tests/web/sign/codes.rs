@@ -6,6 +6,7 @@ use std::time::Duration;
 use countersign_service::ports::notifier::About;
 use countersign_service::ports::store::Needs;
 use countersign_web::WebOptions;
+use serde_json::{Value, json};
 use totp_rs::{Builder, Secret};
 
 use super::inside;
@@ -184,4 +185,47 @@ async fn vote_that_needs_a_fresh_proof_leads_to_it_and_back_to_the_request() {
     let sent = olga.send_to(&page, "/vote", &[("vote", "approve"), ("reason", "Asked by letter")]).await;
     assert_eq!(sent.location, format!("{here}?note=approved"));
     assert!(olga.get(&here).await.text.contains("You signed for privacy."));
+}
+
+/// As for an erasure, with a signature.
+const EXPORT: &str = "@id(\"export.approved\")\npermit (principal, action == Action::\"export\", resource is Subject)\n\
+    when { context.approvals.privacy >= 1 };\n";
+
+#[tokio::test]
+async fn several_are_denied_all_or_none_where_one_of_them_needs_a_fresh_proof() {
+    let settings = format!("{SETTINGS}[actions.erase]\nstep_up = \"5m\"\n");
+    let house = house_set(WebOptions::default(), &settings, &[("policies/export.cedar", EXPORT)], None).await;
+    let erasure = house.erasure().await["id"].as_str().unwrap().to_owned();
+    let body = json!({"action": "export", "subject": {"email": "ana@example.test"}});
+    let export = house.call("desk", "POST", "/v1/requests", body).await.json();
+    let export = export["id"].as_str().unwrap().to_owned();
+    let states = async || {
+        let mut states = Vec::new();
+        for id in [&export, &erasure] {
+            let seen = house.call("operator", "GET", &format!("/v1/requests/{id}"), Value::Null).await.json();
+            states.push(seen["status"].as_str().unwrap().to_owned());
+        }
+        states
+    };
+    let mut olga = inside(&house, "reviewer").await;
+    let mut device = device(&house, &mut olga).await;
+    let mut inbox = olga.get("/console").await;
+    for _ in 0..500 {
+        if inbox.text.contains(&export) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        inbox = olga.get("/console").await;
+    }
+    // The one that needs no proof comes first.
+    let fields = [("id", &*export), ("id", &*erasure), ("reason", "spam")];
+    let sent = olga.send_to(&inbox, "/deny", &fields).await;
+    assert_eq!(sent.location, "/sign-in/again?return_to=/console");
+    assert_eq!(states().await, ["waiting", "waiting"]);
+    let again = olga.get(&sent.location).await;
+    let code = device.code(&house).await;
+    assert_eq!(olga.send_to(&again, "/again/totp", &[("code", &code)]).await.location, "/console");
+    let inbox = olga.get("/console").await;
+    assert!(olga.send_to(&inbox, "/deny", &fields).await.location.ends_with("note=all_denied"));
+    assert_eq!(states().await, ["denied", "denied"]);
 }
