@@ -19,6 +19,7 @@ mod life;
 mod mandate;
 mod package;
 mod parts;
+mod passkey;
 mod pause;
 mod portal;
 mod record;
