@@ -9,6 +9,7 @@ pub(crate) mod invitation;
 pub(crate) mod joined;
 pub(crate) mod leave;
 mod passkey;
+mod prove;
 pub(crate) mod provider;
 pub mod session;
 mod site;
@@ -19,6 +20,7 @@ use crate::portal::flood;
 
 pub use invitation::Invited;
 pub use passkey::Held;
+pub use prove::AskedOf;
 pub use provider::{Begin, Came, Provider, Returned, Unlet};
 pub use session::{Entered, Means, Session, SignedIn};
 pub use site::Site;

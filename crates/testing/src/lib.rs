@@ -6,6 +6,7 @@ pub mod clock;
 pub mod leash;
 pub mod mail;
 pub mod mariadb;
+pub mod passkey;
 pub mod port;
 pub mod postgres;
 pub mod process;

@@ -10,6 +10,7 @@ pub(crate) mod language;
 mod layout;
 mod mandate;
 mod options;
+mod passkey;
 mod prove;
 mod request;
 mod respond;
@@ -41,6 +42,8 @@ pub(crate) fn routes(app: &App) -> Router<App> {
         .route("/privacy/requests/{id}/code", post(prove::code))
         .route("/privacy/requests/{id}/confirm", get(prove::confirm).post(prove::confirmed))
         .route("/privacy/requests/{id}/totp", post(prove::totp))
+        .route("/privacy/requests/{id}/passkey/begin", post(passkey::begin))
+        .route("/privacy/requests/{id}/passkey", post(passkey::prove))
         .route("/privacy/requests/{id}/withdraw", post(request::withdraw))
         .route("/privacy/requests/{id}/leave", post(request::leave))
         .route("/privacy/mandates/{id}", get(mandate::show).post(mandate::answer))

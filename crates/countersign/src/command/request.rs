@@ -114,7 +114,7 @@ pub(crate) struct List {
 pub(crate) struct Verify {
     /// The request's id
     id: String,
-    /// email, totp or passkey
+    /// email, totp or statement; a passkey is for a browser
     method: String,
     /// The code; without it the proof is only started
     #[arg(long)]

@@ -8,7 +8,7 @@ use crate::app::Service;
 use crate::caller::Caller;
 use crate::fetch::Package;
 use crate::person;
-use crate::ports::store::{Find, IndexTerm, Needs, Status};
+use crate::ports::store::{Needs, Status};
 use crate::record::History;
 use crate::refusal::Refusal;
 use crate::requests::facts;
@@ -22,6 +22,8 @@ pub struct Seen {
     pub email: Option<String>,
     /// Whether a device of theirs shows one-time passwords that count for this request; not told before proof.
     pub device: bool,
+    /// Whether they set up a passkey that counts for this request; not told before proof, nor before anybody was looked for.
+    pub passkey: bool,
     /// What there is to fetch.
     pub package: Option<Package>,
     /// The store's time.
@@ -46,7 +48,8 @@ impl Service {
             matches!(&picture.ending, Some(Ending::Completed { outcome, .. }) if outcome.package);
         let package = if ends_with_package { self.package(caller, id).await.ok() } else { None };
         let device = proved && self.has_device(&history).await?;
-        Ok(Seen { picture, email, device, package, now: loaded.now })
+        let passkey = proved && self.has_passkey(&history).await?;
+        Ok(Seen { picture, email, device, passkey, package, now: loaded.now })
     }
 
     /// Where it stands, and how often it changed: what a page asks that looks again by itself.
@@ -63,11 +66,8 @@ impl Service {
     /// Whether somebody whom the sources hold as the subject enrolled a device before the request was made.
     async fn has_device(&self, history: &History) -> Result<bool, Refusal> {
         let submitted_at = history.state().dossier().submitted_at();
-        let terms = facts::subject_blinds(history).into_iter().map(|blind| {
-            let term = IndexTerm { name: "identity".to_owned(), value: blind.as_bytes().to_vec() };
-            (person::KIND.to_owned(), Find::Term(term))
-        });
-        let loaded = self.store.load(Needs { records: terms.collect(), ..Needs::default() }).await?;
+        let records = facts::need_people(history);
+        let loaded = self.store.load(Needs { records, ..Needs::default() }).await?;
         let people = person::loaded(&self.keys, &loaded)?;
         Ok(people.values().any(|(person, _)| {
             person.active && person.totp.as_ref().is_some_and(|totp| totp.enrolled_at < submitted_at)

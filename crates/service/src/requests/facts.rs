@@ -17,7 +17,7 @@ use crate::hold::Hold;
 use crate::keys::Keys;
 use crate::pause::{self, Pause};
 use crate::person;
-use crate::ports::store::{Loaded, Row};
+use crate::ports::store::{Find, Loaded, Row};
 use crate::record::{self, History};
 use crate::refusal::Refusal;
 use crate::requests::field::{Attribute, Found};
@@ -271,6 +271,14 @@ pub(crate) fn blinds(history: &History) -> BTreeSet<Blind> {
 /// The blind indexes of the subject alone.
 pub(crate) fn subject_blinds(history: &History) -> BTreeSet<Blind> {
     history.terms("identity").filter_map(|value| value.try_into().ok()).map(Blind::from_bytes).collect()
+}
+
+/// What to load for everybody who has an identity that the sources hold for the subject.
+pub(crate) fn need_people(history: &History) -> Vec<(String, Find)> {
+    let blinds = subject_blinds(history).into_iter();
+    blinds
+        .map(|blind| (person::KIND.to_owned(), Find::Term(record::term("identity", blind.as_bytes()))))
+        .collect()
 }
 
 /// Names of the loaded legal holds that stand.

@@ -1,10 +1,11 @@
 //! Proof of intent: a code that was sent to an address, or a one-time password of an enrolled device.
 
+mod challenge;
+
 use countersign_core::id::{Blind, RequestId};
 use countersign_core::request::State;
 use countersign_core::subject::{Committed, Proof, Requester};
 use countersign_core::time::Timestamp;
-use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
 use crate::app::Service;
@@ -16,7 +17,7 @@ use crate::person::{self, Person};
 use crate::portal::WayBack;
 use crate::ports::chance;
 use crate::ports::source::Identity;
-use crate::ports::store::{Change, Find, IndexTerm, Loaded, Needs, RecordChange, SealedChange};
+use crate::ports::store::{Change, Needs, SealedChange};
 use crate::record::{self, History};
 use crate::refusal::Refusal;
 use crate::requests::facts;
@@ -25,47 +26,17 @@ use crate::requests::picture::Picture;
 use crate::seal::DataKey;
 use crate::totp;
 
-/// The kind of record that a code is compared with.
-const KIND: &str = "challenge";
-const METHODS: &str = "is `email`, `totp` or `statement`";
-/// Tries a code has.
-const TRIES: u32 = 5;
+use challenge::LIVES_MS;
+pub(crate) use challenge::{Challenge, challenge, need, put, tries, wrong};
+
+const METHODS: &str = "is `email`, `totp`, `passkey` or `statement`";
 /// Codes that may be asked for before the first has run out.
 const STARTS: u32 = 5;
 /// How long a code that was mailed holds; wrong tries, and codes, are counted for longer.
 const CODE_LIVES_MS: i64 = 10 * 60_000;
-const LIVES_MS: i64 = 15 * 60_000;
 /// Of a code that was sent, and of a one-time password.
 pub(crate) const CODE_DIGITS: usize = 8;
 pub(crate) const TOTP_DIGITS: usize = 6;
-
-/// A code that was sent, or tries at a one-time password.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Challenge {
-    pub(crate) code: Option<Blind>,
-    /// Of the link that was sent with the code, by the portal alone.
-    #[serde(default)]
-    pub(crate) link: Option<Blind>,
-    /// Which form used it up: the same form again is answered and not refused.
-    #[serde(default)]
-    pub(crate) used_by: Option<Blind>,
-    tries: u32,
-    starts: u32,
-    since: Timestamp,
-    pub(crate) expires_at: Timestamp,
-}
-
-impl Challenge {
-    /// The code, as long as it may be tried.
-    pub(crate) fn code_to_try(&self) -> Option<Blind> {
-        self.code.filter(|_| self.tries < TRIES)
-    }
-
-    /// Used up: neither code nor link proves anything twice.
-    pub(crate) fn used(self, by: Option<Blind>) -> Self {
-        Self { code: None, link: None, used_by: by, ..self }
-    }
-}
 
 /// A verification that was started.
 #[derive(Clone, Debug)]
@@ -121,6 +92,16 @@ impl Service {
             (_, Some(holder)) => self.check_own_device(holder, id, code).await?,
             _ => self.check_totp(id, code).await?,
         };
+        self.came_to(caller, id, checked).await
+    }
+
+    /// What whoever sent a proof is told of what it came to.
+    pub(crate) async fn came_to(
+        &self,
+        caller: &Caller,
+        id: RequestId,
+        checked: Checked,
+    ) -> Result<Picture, Refusal> {
         match checked {
             Checked::Wrong { left } => Err(told_wrong(id, left)),
             Checked::Gone => Err(Refusal::NoChallenge),
@@ -134,7 +115,11 @@ impl Service {
 
     /// Whoever carries the proof in: the subject's own token, or the requester's. Of a request that has ended with a
     /// package, a requester who is one of ours proves to be themselves.
-    async fn may_prove<'a>(&self, caller: &'a Caller, id: RequestId) -> Result<Option<&'a Holder>, Refusal> {
+    pub(crate) async fn may_prove<'a>(
+        &self,
+        caller: &'a Caller,
+        id: RequestId,
+    ) -> Result<Option<&'a Holder>, Refusal> {
         match caller {
             Caller::Subject(own) if *own == id => Ok(None),
             Caller::Subject(_) => Err(Refusal::NotFound("request")),
@@ -246,12 +231,8 @@ impl Service {
         if history.state().dossier().survey().is_none() {
             return Err(Refusal::Rule(countersign_core::request::Refusal::TooEarly));
         }
-        let held = facts::subject_blinds(&history);
-        let mut records = vec![need(id, "totp")];
-        records.extend(held.iter().map(|blind| {
-            let term = IndexTerm { name: "identity".to_owned(), value: blind.as_bytes().to_vec() };
-            (person::KIND.to_owned(), Find::Term(term))
-        }));
+        let mut records = facts::need_people(&history);
+        records.push(need(id, "totp"));
         let needs = Needs { request: Some(id), records, ..Needs::default() };
         let (keys, code, chance) = (self.keys.clone(), code.to_owned(), std::sync::Arc::clone(&self.chance));
         let (_, checked) = self
@@ -299,7 +280,7 @@ impl Service {
 }
 
 /// The identity of a person that the survey holds.
-fn held_identity(person: &Person, history: &History, key: &DataKey) -> Option<Committed> {
+pub(crate) fn held_identity(person: &Person, history: &History, key: &DataKey) -> Option<Committed> {
     let survey = history.state().dossier().survey()?;
     person
         .identities
@@ -311,66 +292,10 @@ fn held_identity(person: &Person, history: &History, key: &DataKey) -> Option<Co
         .find(|committed| survey.identities.contains(committed))
 }
 
-/// The tries at one-time passwords, begun anew when the last ones have run out; none once there are too many.
-pub(crate) fn tries(loaded: &Loaded) -> Result<(Option<Challenge>, u64), Refusal> {
-    let (before, version) = challenge(loaded)?;
-    let anew = Challenge {
-        code: None,
-        link: None,
-        used_by: None,
-        tries: 0,
-        starts: 0,
-        since: loaded.now,
-        expires_at: loaded.now.plus_ms(LIVES_MS),
-    };
-    let standing = before.filter(|before| loaded.now < before.expires_at).unwrap_or(anew);
-    Ok((Some(standing).filter(|standing| standing.tries < TRIES), version))
-}
-
-/// Counts a wrong try; answers with how many are left.
-pub(crate) fn wrong(
-    id: RequestId,
-    method: &str,
-    standing: Challenge,
-    version: u64,
-) -> Result<(Change, u32), Refusal> {
-    let tries = standing.tries + 1;
-    let next = Challenge { tries, ..standing };
-    let change = Change { records: vec![put(id, method, &next, version)?], ..Change::default() };
-    Ok((change, TRIES - tries))
-}
-
 /// A code has so many digits, and nothing else.
 pub(crate) fn check_digits(code: &str, digits: usize) -> Result<(), Refusal> {
     let fits = code.len() == digits && code.bytes().all(|c| c.is_ascii_digit());
     fits.then_some(()).ok_or_else(|| Refusal::invalid("code", format!("is {digits} digits")))
-}
-
-pub(crate) fn need(id: RequestId, method: &str) -> (String, Find) {
-    (KIND.to_owned(), Find::Id(format!("{id}/{method}")))
-}
-
-pub(crate) fn challenge(loaded: &Loaded) -> Result<(Option<Challenge>, u64), Refusal> {
-    match loaded.of_kind(KIND).next() {
-        Some(record) => Ok((Some(record::read(record)?), record.version)),
-        None => Ok((None, 0)),
-    }
-}
-
-pub(crate) fn put(
-    id: RequestId,
-    method: &str,
-    challenge: &Challenge,
-    version: u64,
-) -> Result<RecordChange, Refusal> {
-    Ok(RecordChange::Put {
-        kind: KIND.to_owned(),
-        id: format!("{id}/{method}"),
-        body: record::bytes(challenge)?,
-        terms: Vec::new(),
-        expires_at: Some(challenge.expires_at.plus_ms(LIVES_MS)),
-        expect: Some(version),
-    })
 }
 
 pub(crate) fn hash(keys: &Keys, id: RequestId, code: &str) -> Blind {

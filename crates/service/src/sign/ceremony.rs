@@ -21,6 +21,8 @@ pub(super) enum Purpose {
     Enrol,
     Again,
     Device,
+    /// The word is the request's: whoever has its key may be at another browser by then.
+    Prove,
 }
 
 impl Purpose {
@@ -30,6 +32,7 @@ impl Purpose {
             Purpose::Enrol => "enrol",
             Purpose::Again => "again",
             Purpose::Device => "device",
+            Purpose::Prove => "prove",
         }
     }
 }
@@ -62,27 +65,28 @@ fn is_young(expires_at: Option<Timestamp>, now: Timestamp) -> bool {
 }
 
 impl Service {
-    /// Keeps what is asked of a browser, in place of what was asked of it before.
+    /// Keeps what is asked of a browser, in place of what was asked of it before. Answers until when it may be answered.
     pub(super) async fn begin_ceremony(
         &self,
         purpose: Purpose,
         word: &str,
         state: &impl Serialize,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Timestamp, Refusal> {
         let (id, body) = (id(&self.keys, purpose, word), record::bytes(state)?);
         self.act(Needs::default(), move |loaded| {
+            let until = loaded.now.plus_ms(LIVES_MS);
             let put = RecordChange::Put {
                 kind: KIND.to_owned(),
                 id: id.clone(),
                 body: body.clone(),
                 terms: Vec::new(),
-                expires_at: Some(loaded.now.plus_ms(LIVES_MS)),
+                expires_at: Some(until),
                 expect: None,
             };
-            Ok((Change { records: vec![put], ..Change::default() }, ()))
+            Ok((Change { records: vec![put], ..Change::default() }, until))
         })
         .await
-        .map(drop)
+        .map(|(_, until)| until)
     }
 
     /// What was asked of a browser.

@@ -4,6 +4,7 @@ use url::Url;
 use webauthn_rs::{Webauthn, WebauthnBuilder};
 
 /// A name that passkeys can be bound to.
+#[derive(Clone)]
 pub struct Site(pub(super) Webauthn);
 
 impl Site {

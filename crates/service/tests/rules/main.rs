@@ -22,6 +22,7 @@ mod mandate;
 mod measure;
 mod package;
 mod parts;
+mod passkey;
 mod pause;
 mod portal;
 mod record;

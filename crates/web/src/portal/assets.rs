@@ -10,7 +10,7 @@ use super::options::{Colour, Portal};
 use crate::app::App;
 
 pub(crate) const STYLE: &str = include_str!("style.css");
-pub(super) const SCRIPT: &str = include_str!("portal.js");
+pub(super) const SCRIPT: &str = concat!(include_str!("../sign/passkey.js"), include_str!("portal.js"));
 /// A year: what changes gets another address.
 const KEPT: &str = "public, max-age=31536000, immutable";
 

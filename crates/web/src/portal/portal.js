@@ -1,8 +1,7 @@
-"use strict";
 // All that the pages want of a script; they work without it.
 
 // A second press sends nothing, also while a slow network is still carrying the first.
-for (const form of document.forms) {
+for (const form of document.querySelectorAll("form:not([data-passkey])")) {
   form.addEventListener("submit", (event) => {
     if (form.dataset.sent) event.preventDefault();
     form.dataset.sent = "yes";
@@ -12,11 +11,13 @@ addEventListener("pageshow", () => {
   for (const form of document.forms) delete form.dataset.sent;
 });
 
-// A request's page looks again when something has happened, unless somebody is typing.
+// A request's page looks again when something has happened, unless somebody is typing, or asked for their passkey.
 const live = document.querySelector("[data-state]");
 if (live) {
   let wait = 1000;
-  const typing = () => [...document.querySelectorAll("input.code")].some((input) => input.value);
+  const typing = () =>
+    [...document.querySelectorAll("input.code")].some((input) => input.value) ||
+    document.querySelector("form[data-busy]");
   const look = async () => {
     try {
       const answer = await fetch(live.dataset.at, { cache: "no-store" });

@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::response::Response;
 use countersign_core::id::RequestId;
+use countersign_service::caller::Caller;
 use countersign_service::portal::Proof;
 use countersign_service::refusal::Refusal;
 use http::StatusCode;
@@ -79,19 +80,22 @@ pub(super) async fn totp(visit: Visit, Of(id): Of, State(app): State<App>, sent:
         Ok(_) => return back_with(&visit, id, "confirmed"),
         Err(refusal) => refusal,
     };
-    // Sent twice, the second finds the code used up, and the proof there.
-    let proved = match app.service.read(&caller, id).await {
-        Ok(picture) => picture.proofs.iter().any(|proof| proof.method == "totp"),
-        Err(_) => false,
-    };
     match refusal {
-        _ if proved => back_with(&visit, id, "confirmed"),
+        _ if is_proved(&app, &caller, id, "totp").await => back_with(&visit, id, "confirmed"),
         Refusal::WrongCode { .. } => back_with(&visit, id, "wrong_totp"),
         Refusal::Invalid { .. } => back_with(&visit, id, "digits"),
         Refusal::NoChallenge => back_with(&visit, id, "gone_totp"),
         Refusal::NotEnrolled => back(&visit, id),
         Refusal::Rule(_) => back_with(&visit, id, "too_late"),
         refusal => respond::refused(&visit, &refusal),
+    }
+}
+
+/// Sent twice, the second finds the answer used up, and the proof there.
+pub(super) async fn is_proved(app: &App, caller: &Caller, id: RequestId, method: &str) -> bool {
+    match app.service.read(caller, id).await {
+        Ok(picture) => picture.proofs.iter().any(|proof| proof.method == method),
+        Err(_) => false,
     }
 }
 

@@ -26,7 +26,11 @@ pub(super) async fn show(visit: Visit, Of(id): Of, State(app): State<App>) -> Re
     };
     let zone = app.service.settings().await.map(|settings| settings.time_zone.clone());
     match (seen, zone) {
-        (Ok(seen), Ok(zone)) => draw(&visit, id, &seen, &zone),
+        (Ok(mut seen), Ok(zone)) => {
+            // Where browsers know none, nobody can bring one.
+            seen.passkey &= app.site.is_some();
+            draw(&visit, id, &seen, &zone)
+        }
         (Err(refusal), _) | (_, Err(refusal)) => respond::refused(&visit, &refusal),
     }
 }

@@ -8,6 +8,7 @@ use countersign_service::ports::store::Status;
 use jiff::tz::TimeZone;
 use maud::{Markup, html};
 
+use super::passkey;
 use super::visit::Visit;
 
 /// How far a step is.
@@ -47,16 +48,31 @@ fn missing(seen: &Seen) -> &[Missing] {
             .filter(|it| matches!(it, Missing::Attestation { .. } | Missing::Opaque { .. }))
             .count()
     };
-    let best = paths.iter().min_by_key(|path| (beyond(path), path.missing.len()));
+    let unable = |path: &&Path| path.missing.iter().filter(|it| is_proof(it) && !can_give(seen, it)).count();
+    let best = paths.iter().min_by_key(|path| (beyond(path), unable(path), path.missing.len()));
     best.map_or(&[], |path| &path.missing)
+}
+
+fn is_proof(missing: &Missing) -> bool {
+    matches!(missing, Missing::Verification { .. })
+}
+
+/// Whether it is a proof that the subject can bring here.
+fn can_give(seen: &Seen, missing: &Missing) -> bool {
+    match missing {
+        Missing::Verification { method } => match &**method {
+            "email" => true,
+            "totp" => seen.device,
+            "passkey" => seen.passkey,
+            _ => false,
+        },
+        _ => false,
+    }
 }
 
 /// Whether a proof is missing that the subject can bring.
 pub(super) fn waits_for_subject(seen: &Seen) -> bool {
-    missing(seen).iter().any(|missing| match missing {
-        Missing::Verification { method } => method == "email" || (method == "totp" && seen.device),
-        _ => false,
-    })
+    missing(seen).iter().any(|missing| can_give(seen, missing))
 }
 
 /// The page's middle.
@@ -101,6 +117,7 @@ fn steps(visit: &Visit, id: RequestId, seen: &Seen, zone: &TimeZone) -> Vec<Step
         match &*proof.method {
             "email" => steps.push(Step::new(At::Done, visit.say("step.email"))),
             "totp" => steps.push(Step::new(At::Done, visit.say("step.totp"))),
+            "passkey" => steps.push(Step::new(At::Done, visit.say("step.passkey"))),
             _ => {}
         }
     }
@@ -198,6 +215,13 @@ fn proof(visit: &Visit, id: RequestId, seen: &Seen, method: &str) -> Step {
         "totp" if seen.picture.digest.is_some() => Step::new(At::Now, visit.say("step.totp.none"))
             .with(visit.fill("step.totp.none.about", &[("contact", &visit.contact())])),
         "totp" => Step::new(At::Later, visit.say("step.totp.now")),
+        "passkey" if seen.passkey => {
+            let about = Some(passkey::form(visit, id));
+            Step { about, ..Step::new(At::Now, visit.say("step.passkey.now")) }
+        }
+        "passkey" if seen.picture.digest.is_some() => Step::new(At::Now, visit.say("step.passkey.none"))
+            .with(visit.fill("step.passkey.none.about", &[("contact", &visit.contact())])),
+        "passkey" => Step::new(At::Later, visit.say("step.passkey.now")),
         other => Step::new(At::Now, visit.fill("step.method.none", &[("method", other)])),
     }
 }
@@ -213,7 +237,7 @@ fn named(group: &str) -> String {
 
 /// What it is about, once every proof is there that is asked for: one proof alone opens no look at what we hold.
 fn plan(visit: &Visit, seen: &Seen) -> Markup {
-    let unproved = missing(seen).iter().any(|missing| matches!(missing, Missing::Verification { .. }));
+    let unproved = missing(seen).iter().any(is_proof);
     let Some(plan) = seen.picture.plan.as_ref().filter(|plan| !unproved && !plan.touches_nothing()) else {
         return html! {};
     };

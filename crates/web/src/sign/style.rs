@@ -10,7 +10,7 @@ static SHEET: LazyLock<String> = LazyLock::new(|| {
     format!("{}{}{}", assets::STYLE, assets::pressed(Colour::default()), include_str!("sign.css"))
 });
 
-const SCRIPT: &str = include_str!("sign.js");
+const SCRIPT: &str = concat!(include_str!("passkey.js"), include_str!("sign.js"));
 
 /// A short hash of it.
 pub(super) fn version() -> String {

@@ -3,6 +3,7 @@
 mod attack;
 pub(crate) mod browser;
 mod mandate;
+mod passkey;
 
 use std::time::Duration;
 

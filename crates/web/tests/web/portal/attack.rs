@@ -150,7 +150,7 @@ async fn form_from_elsewhere_or_for_another_browser_does_nothing() {
         let page = ana.get("/privacy").await;
         ana.send(&page, &fields).await.location
     };
-    for form in ["mail", "code", "confirm", "totp", "withdraw", "leave"] {
+    for form in ["mail", "code", "confirm", "totp", "passkey", "passkey/begin", "withdraw", "leave"] {
         let path = format!("{at}/{form}");
         assert_eq!(ana.post(&path, &[("code", "12345678")]).await.status, 403, "{form}");
     }
