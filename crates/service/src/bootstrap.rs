@@ -135,7 +135,7 @@ impl Service {
                     revoked_at: None,
                     used_at: None,
                 };
-                change.entries.push(crate::people::token_entry(&token, loaded.now, "minted", author)?);
+                change.entries.push(crate::minting::token_entry(&token, loaded.now, "minted", author)?);
                 change.records.push(token.put(Token::key(&keys, secret), Some(0))?);
             }
             Ok((change, ()))

@@ -19,7 +19,7 @@ use countersign_testing::mariadb::Database;
 use permit::{key, permit};
 
 const SCHEMA: &str = "
-    CREATE TABLE person (id bigint unsigned PRIMARY KEY, email varchar(100) NOT NULL, name varchar(100));
+    CREATE TABLE person (id bigint unsigned PRIMARY KEY, email varchar(100) NOT NULL, name varchar(100), KEY (email));
     CREATE TABLE thing (id bigint PRIMARY KEY, person_id bigint unsigned NOT NULL, what varchar(100),
         FOREIGN KEY (person_id) REFERENCES person (id));
     INSERT INTO person VALUES (1, 'ana@example.test', '~ana~'), (2, 'ben@example.test', '~ben~');

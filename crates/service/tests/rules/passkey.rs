@@ -37,7 +37,7 @@ async fn house() -> House {
 async fn set_up(house: &House, name: &str, number: u8) -> Passkey {
     let admin = house.caller("admin").await;
     let invited = house.service.invite(&admin, house.id(name)).await.unwrap();
-    let entered = house.service.accept_invitation(&invited.secret, "Firefox, Linux").await.unwrap();
+    let entered = house.service.accept_invitation(&invited.secret, "a word", "Firefox, Linux").await.unwrap();
     let signed = house.service.signed_in(&entered.secret).await.unwrap();
     let asked = house.service.begin_passkey(&site(), &signed, name).await.unwrap();
     let mut device = Passkey::new(number);
