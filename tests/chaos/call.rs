@@ -63,6 +63,11 @@ impl Call {
         Self { method: Method::POST, path, body: Some(body) }
     }
 
+    /// A call that takes something away.
+    pub(crate) fn delete(path: String) -> Self {
+        Self { method: Method::DELETE, path, body: None }
+    }
+
     /// A call that may be repeated.
     pub(crate) fn put(path: String, body: Value) -> Self {
         Self { method: Method::PUT, path, body: Some(body) }
