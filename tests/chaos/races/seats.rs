@@ -7,12 +7,15 @@ use countersign_client::view::Page;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{NODES, Racing, Truth};
+use super::{NODES, Racing, Truth, until};
 use crate::call::{Call, Said, persist};
 use crate::directory::Directory;
 
 /// Time for whoever would still believe in the vote to show it.
 const LINGERS: Duration = Duration::from_millis(400);
+
+/// Events that rest on votes.
+const RESTS: [&str; 2] = ["released", "run_started"];
 
 /// Somebody who is to lose their seat.
 #[derive(Default, Deserialize)]
@@ -58,11 +61,14 @@ impl Racing<'_> {
     pub(super) async fn seat_taken(&self, officer: &Officer) -> Result<Truth, String> {
         let seat = Call::delete(format!("v1/people/{}/seats/privacy", officer.id));
         let token = officer.name.to_lowercase().replace(' ', "-");
-        let (voted, (taken, since)) =
+        let (voted, (taken, since, then)) =
             tokio::join!(self.act(0, &token, "votes", self.approval.clone()), async {
                 let taken = self.take_turn(1, "ada-admin", seat).await;
-                (taken, SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis())
+                let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+                (taken, since, until(self.directory, 1, &self.id, |_| true).await)
             });
+        // Whatever was committed before that was acknowledged is seen here.
+        let then = then?.events.iter().filter(|it| RESTS.contains(&&*it.event)).count();
         if !matches!((&voted, &taken), (Said::Yes(_) | Said::No(_), Said::Yes(_))) {
             return Err(format!("{voted:?}, {taken:?}"));
         }
@@ -79,9 +85,9 @@ impl Racing<'_> {
         let entries = self.entries().await?;
         // What comes after the other's approval may rest on that one.
         let others = entries.iter().rposition(|entry| matches!(other, Said::Yes(_)) && entry.is("approved"));
-        let late = entries[..others.unwrap_or(entries.len())]
-            .iter()
-            .find(|entry| (entry.is("released") || entry.is("run_started")) && u128::from(entry.at) > since);
+        let own = entries[..others.unwrap_or(entries.len())].iter();
+        let rests: Vec<&Entry> = own.filter(|entry| RESTS.iter().any(|name| entry.is(name))).collect();
+        let late = rests.iter().skip(then).chain(rests.iter().filter(|it| u128::from(it.at) > since)).next();
         match late {
             Some(Entry { at, event }) => {
                 Err(format!("{} at {at}, and the seat was gone at {since}: {voted:?}", event.event))
