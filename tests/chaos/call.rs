@@ -63,6 +63,11 @@ impl Call {
         Self { method: Method::POST, path, body: Some(body) }
     }
 
+    /// A call that takes something away.
+    pub(crate) fn delete(path: String) -> Self {
+        Self { method: Method::DELETE, path, body: None }
+    }
+
     /// A call that may be repeated.
     pub(crate) fn put(path: String, body: Value) -> Self {
         Self { method: Method::PUT, path, body: Some(body) }
@@ -85,7 +90,13 @@ pub(crate) async fn persist<T: DeserializeOwned>(
         let node = (first + turn) % directory.len();
         if let Some(client) = directory.client(node, who) {
             match client.call(call.method.clone(), &call.path, body(&call), Some(&key)).await {
-                Ok(answer) => return Said::Yes(answer),
+                Ok(answer) => {
+                    // Under whatever that node shows now, what it acknowledged stands or will.
+                    if call.method != Method::GET {
+                        directory.look_at_checkpoint(node).await;
+                    }
+                    return Said::Yes(answer);
+                }
                 Err(Error::Refused(problem)) if !passes(&problem) => return Said::No(problem),
                 Err(_) => {}
             }

@@ -1,8 +1,8 @@
-//! Where the nodes answer just now, and with which tokens they are called.
+//! Where the nodes answer just now, with which tokens they are called, and every checkpoint that any of them ever showed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use countersign_client::{Client, Options};
@@ -14,6 +14,8 @@ const PATIENCE: Duration = Duration::from_secs(6);
 pub(crate) struct Directory {
     nodes: RwLock<Vec<Option<Client>>>,
     tokens: BTreeMap<String, String>,
+    /// Notes, byte for byte.
+    notes: Mutex<BTreeSet<Vec<u8>>>,
 }
 
 impl Directory {
@@ -22,7 +24,7 @@ impl Directory {
         let files = std::fs::read_dir(tokens).unwrap().map(|file| file.unwrap());
         let secret = |path: &Path| std::fs::read_to_string(path).unwrap().trim().to_owned();
         let tokens = files.map(|file| (file.file_name().into_string().unwrap(), secret(&file.path())));
-        Self { nodes: RwLock::new(vec![None; nodes]), tokens: tokens.collect() }
+        Self { nodes: RwLock::new(vec![None; nodes]), tokens: tokens.collect(), notes: Mutex::default() }
     }
 
     /// How many nodes there are.
@@ -46,5 +48,23 @@ impl Directory {
     pub(crate) fn client(&self, node: usize, who: &str) -> Option<Client> {
         let secret = self.tokens.get(who).map_or(who, String::as_str);
         self.anybody(node).map(|client| client.with_token(secret).unwrap())
+    }
+    /// Keeps what a node shows as its newest checkpoint, if it shows any now.
+    pub(crate) async fn look_at_checkpoint(&self, node: usize) {
+        let Some(client) = self.anybody(node) else { return };
+        let mut note = Vec::new();
+        if client.download("ledger/checkpoint", &mut note, |_, _| {}).await.is_ok() {
+            self.keep_note(note);
+        }
+    }
+
+    /// Keeps a checkpoint that a node showed.
+    pub(crate) fn keep_note(&self, note: Vec<u8>) {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).insert(note);
+    }
+
+    /// Every checkpoint that was shown.
+    pub(crate) fn notes(&self) -> BTreeSet<Vec<u8>> {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

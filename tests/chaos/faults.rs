@@ -26,6 +26,7 @@ pub(crate) enum Fault {
     KillInSource,
     SleepPastLease,
     SleepInSource,
+    /// Inside a source transaction, from before a failover until after it.
     SleepThroughFailOver,
     RestartInGoodOrder,
     CutStore,
@@ -121,7 +122,7 @@ impl Scene<'_> {
                 self.doors_of_store(node).for_each(Proxy::let_go);
             }
             Fault::SleepThroughFailOver => {
-                self.fleet.put_to_sleep(node);
+                let node = self.found_inside();
                 self.fail_over();
                 self.fleet.wake(node);
             }

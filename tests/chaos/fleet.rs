@@ -42,6 +42,17 @@ pub(crate) struct Fleet {
 impl Fleet {
     /// A new installation of so many nodes, all of which serve.
     pub(crate) fn begin(nodes: usize, store: &Cluster, shop: &Shop, limit: u32) -> Self {
+        Self::with_officers(nodes, store, shop, limit, 0)
+    }
+
+    /// The same with so many officers beside the two.
+    pub(crate) fn with_officers(
+        nodes: usize,
+        store: &Cluster,
+        shop: &Shop,
+        limit: u32,
+        officers: usize,
+    ) -> Self {
         store.run("postgres", &format!("CREATE DATABASE {DATABASE}")).unwrap();
         let door = |socket: &PathBuf| Proxy::start(Upstream::Unix(socket.clone())).unwrap();
         let doors: Vec<(Vec<Proxy>, Proxy)> =
@@ -51,7 +62,7 @@ impl Fleet {
             (Cluster::url_through(&ports, DATABASE), Shop::url(node, shop.port()))
         };
         let addresses: Vec<_> = doors.iter().enumerate().map(address).collect();
-        let installation = Installation::new(&addresses, limit);
+        let installation = Installation::new(&addresses, limit, officers);
         installation.begin(nodes);
         let directory = Arc::new(Directory::new(nodes, &installation.tokens()));
         let node = |(node, (store, shop)): (usize, (Vec<Proxy>, Proxy))| Node {

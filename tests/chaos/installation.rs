@@ -53,8 +53,9 @@ pub(crate) struct Installation {
 }
 
 impl Installation {
-    /// Files of nodes that reach store and shop by these addresses; no more than so many erasures at once.
-    pub(crate) fn new(addresses: &[(String, String)], limit: u32) -> Self {
+    /// Files of nodes that reach store and shop by these addresses; no more than so many erasures at once, and so many
+    /// officers beside the two.
+    pub(crate) fn new(addresses: &[(String, String)], limit: u32, officers: usize) -> Self {
         let root = tempfile::tempdir().unwrap();
         let settings = root.path().join("settings");
         for part in ["policies", "maps"] {
@@ -65,7 +66,8 @@ impl Installation {
         write(&settings.join("policies/export.cedar"), include_str!("settings/export.cedar"));
         write(&settings.join("settings.toml"), include_str!("settings/settings.toml"));
         write(&settings.join("maps/shop.toml"), shop::MAP);
-        write(&root.path().join("people.toml"), PEOPLE);
+        let more: String = (0..officers).map(officer).collect();
+        write(&root.path().join("people.toml"), &format!("{PEOPLE}{more}"));
         let installation = Self { root };
         for (node, (store, shop)) in addresses.iter().enumerate() {
             std::fs::create_dir(installation.node(node)).unwrap();
@@ -123,6 +125,13 @@ impl Installation {
         self.root.disable_cleanup(true);
         self.root.path().to_owned()
     }
+}
+
+fn officer(number: usize) -> String {
+    format!(
+        "\n[[person]]\nname = \"Officer {number}\"\nidentities = {{ email = \"officer-{number}@example.test\" }}\n\
+         seats = [\"privacy\"]\nroles = [\"reviewer\"]\n"
+    )
 }
 
 /// Erasures take a moment between their statements, so that faults find them inside.

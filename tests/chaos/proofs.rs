@@ -80,6 +80,7 @@ async fn check(
     for it in &evidence.entries {
         let proof: ProofFile = it.proof.parse().map_err(|why| format!("entry {}: {why}", it.index))?;
         let entry = Entry::new(it.entry.as_bytes()).map_err(|why| why.to_string())?;
+        load.directory.keep_note(proof.checkpoint.clone().into_bytes());
         proof.check(entry, std::slice::from_ref(key)).map_err(|why| format!("entry {}: {why}", it.index))?;
         if proof.index != it.index || !it.entry.contains(id) {
             return Err(format!("entry {} is about something else", it.index));

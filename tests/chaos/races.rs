@@ -1,6 +1,8 @@
 //! Racing acts: the same moment, two nodes, two acts of which only one may come true. Whoever won, both nodes and the
 //! shop tell one story, and it is the one that was acknowledged.
 
+mod seats;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,6 +19,7 @@ use crate::fleet::Fleet;
 use crate::load::ballot;
 use crate::shop::{self, Shop};
 use crate::{Fuse, cluster_or_skip, long, seed, turn};
+use seats::Officer;
 
 const NODES: usize = 2;
 /// Rounds under way at once.
@@ -37,9 +40,12 @@ enum Race {
     DoubleRun,
     /// The requester takes back what an officer releases.
     WithdrawRelease,
+    /// An officer's seat is taken away while they approve.
+    SeatTaken,
 }
 
-const RACES: [Race; 4] = [Race::ApproveDeny, Race::TwoApprovers, Race::DoubleRun, Race::WithdrawRelease];
+const RACES: [Race; 5] =
+    [Race::ApproveDeny, Race::TwoApprovers, Race::DoubleRun, Race::WithdrawRelease, Race::SeatTaken];
 
 #[test]
 fn racing_acts_on_two_nodes_have_one_truth() {
@@ -48,10 +54,15 @@ fn racing_acts_on_two_nodes_have_one_truth() {
     let rounds = if long() { 1_000 } else { 100 };
     let Some(store) = cluster_or_skip(false) else { return };
     let stubborn = rounds as i64;
-    let Some((shop, customers)) = Shop::open(3 * rounds as i64, stubborn) else { return };
+    let Some((shop, customers)) = Shop::open((RACES.len() - 1) as i64 * rounds as i64, stubborn) else {
+        return;
+    };
     let mut chance = Chance::of(seed());
     let runtime = Runtime::new().unwrap();
-    let fleet = Fleet::begin(NODES, &store, &shop, 1_000);
+    let fleet = Fleet::with_officers(NODES, &store, &shop, 1_000, rounds);
+    let officers = runtime.block_on(seats::officers(fleet.directory()));
+    assert_eq!(officers.len(), rounds);
+    let mut officers = officers.into_iter();
     let mut races: Vec<Race> = RACES.iter().flat_map(|race| vec![*race; rounds]).collect();
     chance.shuffle(&mut races);
     let began = Instant::now();
@@ -62,7 +73,10 @@ fn racing_acts_on_two_nodes_have_one_truth() {
             let queue = if race == Race::DoubleRun { &customers.stubborn } else { &customers.docile };
             let round = Round { customer: queue.next().unwrap(), head: head_start(&mut chance) };
             let directory = Arc::clone(fleet.directory());
-            running.spawn(async move { Ended { race, round, truth: round.run(race, &directory).await } });
+            let officer = if race == Race::SeatTaken { officers.next() } else { None };
+            running.spawn(async move {
+                Ended { race, round, truth: round.run(race, officer.as_ref(), &directory).await }
+            });
             if running.len() >= AT_ONCE {
                 ended.extend(running.join_next().await.map(Result::unwrap));
             }
@@ -88,7 +102,8 @@ fn racing_acts_on_two_nodes_have_one_truth() {
     assert_eq!(ended.len(), RACES.len() * rounds);
     assert!(wrongs.is_empty(), "{} races went wrong:\n{}", wrongs.len(), wrongs.join("\n"));
     let both = |race| won.keys().filter(|(of, _)| *of == race).count() > 1;
-    assert!(both(Race::ApproveDeny) && both(Race::WithdrawRelease), "one side always won: that is no race");
+    let races = [Race::ApproveDeny, Race::WithdrawRelease, Race::SeatTaken];
+    assert!(races.into_iter().all(both), "one side always won: that is no race");
 }
 
 /// A round that is over.
@@ -127,7 +142,12 @@ struct Round {
 }
 
 impl Round {
-    async fn run(self, race: Race, directory: &Arc<Directory>) -> Result<Truth, String> {
+    async fn run(
+        self,
+        race: Race,
+        officer: Option<&Officer>,
+        directory: &Arc<Directory>,
+    ) -> Result<Truth, String> {
         let desk = if race == Race::TwoApprovers { "branch" } else { "desk" };
         let asked = json!({ "action": "erase", "subject": { "account": shop::account(self.customer) } });
         let call = Call::post("v1/requests".to_owned(), asked);
@@ -143,6 +163,7 @@ impl Round {
             Race::TwoApprovers => racing.two_approvers().await,
             Race::DoubleRun => racing.double_run().await,
             Race::WithdrawRelease => racing.withdraw_release().await,
+            Race::SeatTaken => racing.seat_taken(officer.ok_or("there is no officer for it")?).await,
         }
         .map_err(|why| format!("request {}: {why}", racing.id))
     }
@@ -216,11 +237,14 @@ impl Racing<'_> {
 
     /// One of the two acts, on its node, when its turn has come.
     async fn act(&self, which: usize, who: &str, word: &str, body: Value) -> Said<Value> {
+        self.take_turn(which, who, Call::post(format!("v1/requests/{}/{word}", self.id), body)).await
+    }
+
+    async fn take_turn(&self, which: usize, who: &str, call: Call) -> Said<Value> {
         if which != self.head.first {
             tokio::time::sleep(self.start).await;
         }
         let node = (which + self.head.swapped) % NODES;
-        let call = Call::post(format!("v1/requests/{}/{word}", self.id), body);
         persist(self.directory, node, who, call).await
     }
 

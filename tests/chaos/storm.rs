@@ -83,7 +83,7 @@ fn nothing_is_lost_and_nothing_happens_twice_whatever_fails() {
     let proved = runtime.block_on(proofs::check_all(&load, &key));
     let known = load.book.known();
     let mut wrongs = effects::audit(&shop, &known, &states, i64::from(LIMIT));
-    let sizes = no_fork(&mut fleet, &store, &watch, &key).unwrap_or_else(|why| {
+    let sizes = no_fork(&mut fleet, &store, &key).unwrap_or_else(|why| {
         wrongs.push(why);
         0
     });
@@ -161,7 +161,7 @@ fn verifier(fleet: &Fleet) -> VerifierKey {
 
 /// All nodes stop in good order, and the ledger that they leave is whole and the one of every checkpoint that was ever
 /// seen or kept. Answers how many sizes those speak of.
-fn no_fork(fleet: &mut Fleet, store: &Cluster, watch: &Watch, key: &VerifierKey) -> Result<usize, String> {
+fn no_fork(fleet: &mut Fleet, store: &Cluster, key: &VerifierKey) -> Result<usize, String> {
     for node in 0..fleet.len() {
         fleet.terminate(node);
     }
@@ -169,7 +169,7 @@ fn no_fork(fleet: &mut Fleet, store: &Cluster, watch: &Watch, key: &VerifierKey)
     installation.run(&["ledger", "export", "export"]);
     installation.run(&["ledger", "verify", "export", "--vkey", "keys/ledger.vkey"]);
     let kept = store.run(DATABASE, "SELECT encode(note, 'hex') FROM log_checkpoint").unwrap();
-    let mut notes = watch.notes();
+    let mut notes = fleet.directory().notes();
     notes.extend(kept.lines().map(|line| hex::decode(line).unwrap()));
     let waiting = store.run(DATABASE, "SELECT count(*) FROM log_queue").unwrap();
     if waiting != "0" {

@@ -1,9 +1,8 @@
-//! Watches the nodes from outside: every checkpoint that any of them ever serves, and how full they say the limit is.
+//! Watches the nodes from outside: which checkpoints they serve while nobody else looks, and how full they say the limit
+//! is.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::directory::Directory;
@@ -12,8 +11,6 @@ use crate::load::Load;
 /// What was seen.
 #[derive(Default)]
 pub(crate) struct Watch {
-    /// Notes, byte for byte.
-    notes: Mutex<BTreeSet<Vec<u8>>>,
     fullest: AtomicU64,
     stop: AtomicBool,
 }
@@ -24,11 +21,6 @@ impl Watch {
         self.stop.store(true, Ordering::Relaxed);
     }
 
-    /// Every checkpoint that was seen.
-    pub(crate) fn notes(&self) -> BTreeSet<Vec<u8>> {
-        self.notes.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
     /// The most places among the erasures that a node said were taken.
     pub(crate) fn fullest(&self) -> u64 {
         self.fullest.load(Ordering::Relaxed)
@@ -37,12 +29,7 @@ impl Watch {
     /// Collects what a node serves as its newest checkpoint.
     pub(crate) async fn checkpoints(self: Arc<Self>, directory: Arc<Directory>, node: usize) {
         while !self.stop.load(Ordering::Relaxed) {
-            if let Some(client) = directory.anybody(node) {
-                let mut note = Vec::new();
-                if client.download("ledger/checkpoint", &mut note, |_, _| {}).await.is_ok() {
-                    self.notes.lock().unwrap_or_else(PoisonError::into_inner).insert(note);
-                }
-            }
+            directory.look_at_checkpoint(node).await;
             tokio::time::sleep(Duration::from_millis(120)).await;
         }
     }

@@ -2,7 +2,7 @@
 //! after it has committed a row of its own.
 
 use std::fmt::Write;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -37,6 +37,8 @@ pub(super) enum NoConnection {
     Driver(tokio_postgres::Error),
     /// The server did not come so far in time.
     Silent,
+    /// It came, and did not acknowledge in time what was written.
+    Unacknowledged,
     /// It came, and would lose what it acknowledges.
     Unsafe(String),
 }
@@ -45,7 +47,8 @@ impl NoConnection {
     /// What a person learns most from comes first.
     fn weight(&self) -> u8 {
         match self {
-            Self::Unsafe(_) => 3,
+            Self::Unsafe(_) => 4,
+            Self::Unacknowledged => 3,
             Self::Driver(error) if error.as_db_error().is_some() => 2,
             Self::Driver(_) => 1,
             Self::Silent => 0,
@@ -66,7 +69,7 @@ impl NoConnection {
                 Some(code) => matches!(code.code().get(..2), Some("28" | "3D" | "42")),
                 None => is_no_tls(error),
             },
-            Self::Silent => false,
+            Self::Silent | Self::Unacknowledged => false,
         }
     }
 }
@@ -75,6 +78,9 @@ impl std::fmt::Display for NoConnection {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Silent => f.write_str("no server that takes writes answers"),
+            Self::Unacknowledged => f.write_str(
+                "the server that takes writes acknowledges none; if it has a synchronous standby, that one is away",
+            ),
             Self::Unsafe(found) => write!(f, "synchronous_commit = {found}"),
             Self::Driver(error) => match error.as_db_error() {
                 // Roles, databases, states of the server: nothing that we keep is in these.
@@ -171,8 +177,13 @@ impl Connector {
             let server = (first + place) % self.servers.len();
             tries.push(async move {
                 sleep(STAGGER * place as u32).await;
-                let session = timeout(self.patience, self.reach(server, what)).await;
-                (server, session.unwrap_or(Err(NoConnection::Silent)))
+                let came = AtomicBool::new(false);
+                let session = timeout(self.patience, self.reach(server, what, &came)).await;
+                let late = match came.into_inner() {
+                    true => NoConnection::Unacknowledged,
+                    false => NoConnection::Silent,
+                };
+                (server, session.unwrap_or(Err(late)))
             });
         }
         let mut worst = NoConnection::Silent;
@@ -189,7 +200,8 @@ impl Connector {
         Err(worst)
     }
 
-    async fn reach(&self, server: usize, what: &For) -> Result<Session, NoConnection> {
+    /// `came`: whether it let us in and takes writes.
+    async fn reach(&self, server: usize, what: &For, came: &AtomicBool) -> Result<Session, NoConnection> {
         let Some(server) = self.servers.get(server) else { return Err(NoConnection::Silent) };
         let (client, connection) = server.connect(self.tls.clone()).await?;
         let on_hint = match what {
@@ -212,10 +224,11 @@ impl Connector {
         session.forget_warnings();
         match what {
             For::State => {
+                came.store(true, Ordering::Relaxed);
                 // INVARIANT: nothing is read through a connection before this is acknowledged.
                 session.execute(BEAT, &[&self.node]).await?;
                 if session.was_warned() {
-                    return Err(NoConnection::Silent);
+                    return Err(NoConnection::Unacknowledged);
                 }
             }
             For::Schema => session.batch_execute("set statement_timeout = 0; set lock_timeout = 0").await?,

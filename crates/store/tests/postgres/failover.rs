@@ -224,6 +224,8 @@ async fn a_change_for_which_the_server_stopped_waiting_is_not_acknowledged_and_n
         let read = store.tally().await;
         assert!(matches!(read, Err(StoreError::Unavailable(_))), "{read:?}");
     }
+    let says = async || store.ready().await.unwrap_err().to_string().contains("synchronous standby");
+    eventually("it says what is missing", says).await;
     cluster.revive_standby().unwrap();
     eventually("it is ready again", async || store.ready().await.is_ok()).await;
     assert_eq!(store.tally().await.unwrap(), [("erase".to_owned(), Status::Waiting, 1)]);

@@ -4,8 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use countersign_core::time::Timestamp;
-use countersign_service::ports::store::{Change, Gauge, Needs, Status, Store, StoreError};
+use countersign_service::ports::store::{
+    Change, Find, Gauge, Needs, RecordChange, Status, Store, StoreError,
+};
 use countersign_service::refusal::Refusal;
+use countersign_store::PostgresStore;
 use countersign_testing::postgres::database_or_skip;
 
 use crate::work::{commit, entry, eventually, ledger, load, node, submitted, until};
@@ -144,6 +147,57 @@ async fn a_limit_is_never_exceeded_on_two_nodes() {
     assert_eq!(placed, LIMIT);
     let look = Needs { gauge: Some(gauge), ..Needs::default() };
     assert_eq!(load(&*nodes[0], look).await.running.get("erase"), Some(&LIMIT));
+}
+
+/// Puts a record of a person over the version that is expected.
+async fn put(store: &PostgresStore, expect: u64) -> Result<(), StoreError> {
+    let put = RecordChange::Put {
+        kind: "person".to_owned(),
+        id: "olga".to_owned(),
+        body: b"body".to_vec(),
+        terms: Vec::new(),
+        expires_at: None,
+        expect: Some(expect),
+    };
+    let change = Change { records: vec![put], ..Change::default() };
+    store.act(Needs::default(), Box::new(move |_| Ok(change.clone()))).await.map(drop)
+}
+
+/// Whoever's seat is taken away is told so only once nothing rests on it any more that was not committed before.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_a_decision_under_a_gauge_has_loaded_is_not_changed_before_its_commit() {
+    let Some(database) = database_or_skip() else { return };
+    let url = database.url();
+    let (one, other) = (node(&url, "one", |_| {}).await, Arc::new(node(&url, "other", |_| {}).await));
+    put(&one, 0).await.unwrap();
+    let (loaded, is_loaded) = std::sync::mpsc::channel();
+    let (go, goes) = std::sync::mpsc::channel::<()>();
+    let deciding = tokio::spawn(async move {
+        let gauge = Gauge { actions: ["erase".to_owned()].into(), day_start: Timestamp::from_millis(0) };
+        let records = vec![("person".to_owned(), Find::Id("olga".to_owned()))];
+        let needs = Needs { gauge: Some(gauge), records, ..Needs::default() };
+        let decide = move |found: &countersign_service::ports::store::Loaded| {
+            assert_eq!(found.records.len(), 1);
+            loaded.send(()).unwrap();
+            goes.recv().unwrap();
+            Ok(submitted(1, Status::Released))
+        };
+        one.act(needs, Box::new(decide)).await.map(|_| ())
+    });
+    tokio::task::spawn_blocking(move || is_loaded.recv().unwrap()).await.unwrap();
+    let changing = {
+        let other = Arc::clone(&other);
+        tokio::spawn(async move { put(&other, 1).await })
+    };
+    let waits = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+    eventually("it waits, or is done", async || {
+        changing.is_finished() || database.run(waits).unwrap() == "1"
+    })
+    .await;
+    assert!(!changing.is_finished(), "it was changed under a decision that rests on it");
+    go.send(()).unwrap();
+    deciding.await.unwrap().unwrap();
+    changing.await.unwrap().unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
