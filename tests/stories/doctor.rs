@@ -1,13 +1,12 @@
 //! What `doctor` says of a node that is well, of one that wants attention and of one that must not serve; and a clock
 //! that jumped while the server was away, confirmed by an operator.
 
+use rusqlite::Connection;
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
-use std::time::{Duration, Instant};
 
-use rusqlite::Connection;
-use serde_json::Value;
-
+use crate::asked::People;
+use crate::clock::{away, clock, until};
 use crate::node::Node;
 
 /// Exit code and report.
@@ -66,6 +65,65 @@ fn each_finding_says_what_to_do_and_the_exit_code_how_bad_it_is() {
     assert!(said.contains("BAD  ledger") && said.contains("countersign restore"), "{said}");
 }
 
+#[test]
+fn what_is_stuck_overdue_or_written_without_its_log_is_found() {
+    let mut node = Node::begin(60);
+    // The shop refuses whatever would go.
+    let shop = Connection::open(node.shop()).unwrap();
+    shop.execute_batch(
+        "create trigger keep before delete on customer begin select raise(abort, 'kept'); end",
+    )
+    .unwrap();
+    node.start();
+    let people = People::at(&node);
+    let stuck = people.ask("erase", 20);
+    people.approve(&stuck);
+    people.until(&stuck, "it gets stuck", |seen| seen.status == "stuck");
+    let late = people.ask("erase", 21);
+    people.until(&late, "it waits for an officer", |seen| seen.digest.is_some());
+    drop(people);
+    node.stop();
+    let db = store(&node);
+    let moved = db.execute("update request set due_at = 1 where status = 'waiting'", []).unwrap();
+    assert_eq!(moved, 1);
+    let (code, said) = doctor(&node);
+    assert_eq!(code, 5, "{said}");
+    for line in [
+        "look stuck: 1 requests".to_owned(),
+        format!("look overdue: 1 requests are past the law's date, request {late}"),
+    ] {
+        assert!(said.contains(&line), "{line}: {said}");
+    }
+    for way in ["countersign request list --status stuck", "countersign request extend", "synchronous=2"] {
+        assert!(said.contains(way), "{way}: {said}");
+    }
+    db.query_row("pragma journal_mode = delete", [], |_| Ok(())).unwrap();
+    drop(db);
+    let (code, said) = doctor(&node);
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("BAD  store file") && said.contains("journal_mode = wal"), "{said}");
+    // As it says: whoever serves sets it.
+    node.start();
+    node.stop();
+    let (code, said) = doctor(&node);
+    assert_eq!(code, 5, "{said}");
+    assert!(said.contains("ok   store file"), "{said}");
+}
+
+#[test]
+fn configuration_with_a_mistake_is_a_finding_for_programs_too() {
+    let node = Node::begin(60);
+    let path = node.folder().join("countersign.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, text + "[server]\nlistn = \"127.0.0.1:7300\"\n").unwrap();
+    let said = node.say(&["doctor", "--json"]);
+    assert_eq!(said.status.code(), Some(2));
+    let found: serde_json::Value = serde_json::from_slice(&said.stdout).unwrap();
+    assert_eq!((&found["ok"], &found["looks"][0]["what"]), (&false.into(), &"configuration".into()));
+    let words = found["looks"][0]["said"].as_str().unwrap();
+    assert!(words.contains("listn") && found["looks"][0]["state"] == "bad", "{found}");
+}
+
 /// What stands in a shop today, as a map says that it knows it.
 fn known(shop: &Connection) -> String {
     let columns = "select m.name, json_group_array(c.name) from sqlite_schema m, pragma_table_info(m.name) c \
@@ -105,41 +163,15 @@ fn a_source_that_grew_since_its_map_was_written_wants_attention() {
     assert!(said.contains("BAD  source shop: `wish` points to `customer`"), "{said}");
 }
 
-fn clock(node: &Node, word: &str, token: &str) -> Result<Value, String> {
-    let token = format!("tokens/{token}");
-    let said = node.say(&["clock", word, "--json", "--server", node.url(), "--token-file", &token]);
-    if !said.status.success() {
-        return Err(String::from_utf8_lossy(&said.stderr).into_owned());
-    }
-    Ok(serde_json::from_slice(&said.stdout).unwrap())
-}
-
 #[test]
 fn a_clock_that_stands_before_the_mark_of_the_last_run_is_in_doubt_until_an_operator_confirms_it() {
     let mut node = Node::begin(60);
     node.start();
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while clock(&node, "show", "opal-operator").unwrap().get("mark").is_none() {
-        assert!(Instant::now() < deadline, "the mark is never made");
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    assert_eq!(clock(&node, "show", "opal-operator").unwrap()["state"], "sound");
-    // As if the clock had been set back by a minute while nobody served, for the mark says how late it was at the stop; and
-    // as if it had been set forward.
-    for shift_ms in [60_000, -20 * 60_000] {
-        node.stop();
-        store(&node)
-            .execute(
-                "update record set body = cast(json_set(cast(body as text), '$.at', \
-                 json_extract(cast(body as text), '$.at') + ?1) as blob) where kind = 'clock' and id = 'mark'",
-                [shift_ms],
-            )
-            .unwrap();
-        node.start();
-        while clock(&node, "show", "opal-operator").unwrap()["state"] != "in_doubt" {
-            assert!(Instant::now() < deadline, "the clock is believed");
-            std::thread::sleep(Duration::from_millis(50));
-        }
+    until("the clock is never looked at", || {
+        clock(&node, "show", "opal-operator").unwrap()["state"] == "sound"
+    });
+    for back_ms in [60_000, -20 * 60_000] {
+        away(&mut node, back_ms);
         let (code, said) = doctor(&node);
         assert_eq!(code, 5, "{said}");
         assert!(said.contains("look clock") && said.contains("countersign clock confirm"), "{said}");

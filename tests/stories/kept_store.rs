@@ -28,6 +28,7 @@ fn kept(version: &str) -> PathBuf {
 #[test]
 fn store_of_0_1_0_opens_and_its_ledger_verifies() {
     let mut node = Node::carry_on(&kept("0.1.0"));
+    countersign_shop::build(&node.shop(), countersign_shop::Scale::of(200), &mut |_, _| {}).unwrap();
     node.start();
     let operator = node.client("opal-operator");
     let runtime = tokio::runtime::Runtime::new().unwrap();
@@ -39,6 +40,7 @@ fn store_of_0_1_0_opens_and_its_ledger_verifies() {
     let as_kept = seen.len() == STANDS.len()
         && seen.iter().zip(STANDS).all(|(seen, (action, may))| seen.0 == action && may.contains(&&*seen.1));
     assert!(as_kept, "{seen:?} stands there");
+    new_work(&node, &runtime);
     node.run(&["ledger", "export", "ledger-export"]);
     node.run(&["ledger", "verify", "ledger-export", "--vkey", "keys/ledger.vkey"]);
     node.stop();
@@ -76,6 +78,11 @@ fn keep_the_store_of_this_version() {
     runtime.block_on(fill(&node));
     node.stop();
     let folder = kept(env!("CARGO_PKG_VERSION"));
+    assert!(
+        !folder.exists(),
+        "{} is kept: what a released version made is never made again",
+        folder.display()
+    );
     for part in ["data", "keys", "tokens"] {
         std::fs::create_dir_all(folder.join(part)).unwrap();
         for file in std::fs::read_dir(node.folder().join(part)).unwrap() {
@@ -90,10 +97,30 @@ fn keep_the_store_of_this_version() {
     store.query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(())).unwrap();
 }
 
-async fn fill(node: &Node) {
-    let (desk, officer, portal) = (node.client("desk"), node.client("olga-officer"), node.client("portal"));
-    let erased = desk.submit(&submission("erase", None, 4), None).await.unwrap().id;
-    let digest = until(&officer, &erased, |request| request.digest.clone()).await;
+/// What stands there is not only read: a new erasure is asked for, signed, carried out, and proved with the old ones.
+fn new_work(node: &Node, runtime: &tokio::runtime::Runtime) {
+    let operator = node.client("opal-operator");
+    let id = runtime.block_on(erased(node, 20));
+    let evidence: serde_json::Value = runtime
+        .block_on(operator.call(
+            countersign_client::Method::GET,
+            &format!("v1/requests/{id}/evidence"),
+            countersign_client::Body::<()>::Empty,
+            None,
+        ))
+        .unwrap();
+    assert!(evidence.is_object(), "{evidence}");
+    let shop = rusqlite::Connection::open(node.shop()).unwrap();
+    let left: i64 =
+        shop.query_row("select count(*) from customer where id = 20", [], |row| row.get(0)).unwrap();
+    assert_eq!(left, 0);
+}
+
+/// An erasure that the desk asks for, the officer approves, and the server carries out.
+async fn erased(node: &Node, customer: i64) -> String {
+    let (desk, officer) = (node.client("desk"), node.client("olga-officer"));
+    let id = desk.submit(&submission("erase", None, customer), None).await.unwrap().id;
+    let digest = until(&officer, &id, |request| request.digest.clone()).await;
     let ballot = Ballot {
         vote: Choice::Approve,
         seat: "privacy".to_owned(),
@@ -101,8 +128,14 @@ async fn fill(node: &Node) {
         ceiling: None,
         reason: Some("identified by the desk".to_owned()),
     };
-    officer.vote(&erased, &ballot).await.unwrap();
-    until(&officer, &erased, |request| (request.status == "completed").then_some(())).await;
+    officer.vote(&id, &ballot).await.unwrap();
+    until(&officer, &id, |request| (request.status == "completed").then_some(())).await;
+    id
+}
+
+async fn fill(node: &Node) {
+    let (desk, officer, portal) = (node.client("desk"), node.client("olga-officer"), node.client("portal"));
+    erased(node, 4).await;
     let taken_back = portal.submit(&submission("export", Some("caller"), 5), None).await.unwrap().id;
     portal.settle(&taken_back, Settle::Withdraw, None).await.unwrap();
     let waits = desk.submit(&submission("erase", None, 8), None).await.unwrap().id;

@@ -4,6 +4,7 @@
 mod accounts;
 mod asked;
 mod backup;
+mod clock;
 mod collector;
 mod doctor;
 mod elsewhere;

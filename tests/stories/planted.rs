@@ -9,15 +9,19 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use countersign_client::view::{Ballot, Choice, Submission};
 use countersign_client::{Body, Client, Method, Settle};
+use countersign_shop::cast::account_of;
 use rusqlite::{Connection, OpenFlags};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use tokio::runtime::Runtime;
 
 use crate::collector::Collector;
+use crate::glass::with_glass;
 use crate::node::Node;
+use crate::wanderer::Wanderer;
 
 const EMAIL: &str = "marked.mallow@planted.test";
-const MARKED: [&str; 10] = [
+const MARKED: [&str; 16] = [
     EMAIL,
     "MARKED-ACCOUNT-77",
     "+999 55 7700077",
@@ -29,6 +33,12 @@ const MARKED: [&str; 10] = [
     "marked reason for giving up",
     // What is left of the address where a plan shows a row.
     MASKED,
+    "marked reason of an emergency",
+    "marked words of a review",
+    "marked reason for a later date",
+    "Marked Colleague",
+    "marked.colleague@planted.test",
+    "marked.stranger@planted.test",
 ];
 const MASKED: &str = "m***@p***.test";
 
@@ -49,7 +59,13 @@ fn plant(node: &Node, collector: &Collector) {
     let text = std::fs::read_to_string(&settings).unwrap();
     let line = "own_data_after = \"30d\"";
     assert!(text.contains(line));
-    std::fs::write(settings, text.replace(line, &format!("own_data_after = \"{TERM}\""))).unwrap();
+    let text = text.replace(line, &format!("own_data_after = \"{TERM}\""));
+    // What a stranger typed at the portal ends soon.
+    let access = "[actions.access]\n";
+    assert!(text.contains(access));
+    let text = text.replace(access, &format!("{access}expires_unproven_after = \"5s\"\n"));
+    std::fs::write(settings, text).unwrap();
+    with_glass(node, "1h");
     let map = node.folder().join("settings/maps/shop.toml");
     let text = std::fs::read_to_string(&map).unwrap();
     let line = "key = [\"id\"]\n";
@@ -57,7 +73,8 @@ fn plant(node: &Node, collector: &Collector) {
     std::fs::write(map, text.replacen(line, &format!("{line}samples = 2\n"), 1)).unwrap();
     let config = node.folder().join("countersign.toml");
     let text = std::fs::read_to_string(&config).unwrap();
-    std::fs::write(config, format!("{text}[log]\nfilter = \"debug\"\n{}", collector.section())).unwrap();
+    let more = "[log]\nfilter = \"debug\"\n[portal]\nname = \"Example Shop\"\n";
+    std::fs::write(config, format!("{text}{more}{}", collector.section())).unwrap();
 }
 
 fn about(action: &str, requester: Option<&str>, subject: &[(&str, &str)]) -> Submission {
@@ -141,6 +158,65 @@ async fn say_everything(node: &Node) -> (Vec<String>, String) {
     let abandoned = operator.settle(&back.id, Settle::Abandon, Some(MARKED[8])).await;
     errors.push(abandoned.unwrap_err().to_string());
     (vec![export.id, erase.id, back.id, none.id], errors.join("\n"))
+}
+
+/// What is said beside that: in an emergency and after it, about a later date, of people of ours, and by strangers at the
+/// pages. Answers with the ids of the requests.
+fn say_more(node: &Node, runtime: &Runtime) -> Vec<String> {
+    let (desk, officer, operator) =
+        (node.client("desk"), node.client("olga-officer"), node.client("opal-operator"));
+    let (emergency, later, link) = runtime.block_on(async {
+        let account = |customer| [("account", account_of(customer))];
+        let ask = async |customer| {
+            let stated = account(customer);
+            let stated: Vec<(&str, &str)> = stated.iter().map(|(kind, value)| (*kind, &**value)).collect();
+            let asked = desk.submit(&about("erase", None, &stated), None).await.unwrap();
+            let deadline = Instant::now() + Duration::from_secs(60);
+            loop {
+                let seen = operator.request(&asked.id).await.unwrap();
+                match seen.digest {
+                    Some(digest) => break (asked.id, digest),
+                    None => tokio::time::sleep(Duration::from_millis(20)).await,
+                }
+                assert!(Instant::now() < deadline, "nobody looked at {}", asked.id);
+            }
+        };
+        let (emergency, _) = ask(20).await;
+        node.client("cora-call").break_glass(&emergency, MARKED[10]).await.unwrap();
+        until(&operator, &emergency, "completed").await;
+        officer.review_glass(&emergency, "privacy", true, Some(MARKED[11])).await.unwrap();
+        let (later, digest) = ask(21).await;
+        operator.extend(&later, "2031-01-01T00:00:00Z", Some(MARKED[12])).await.unwrap();
+        let ballot = Ballot {
+            vote: Choice::Deny,
+            seat: "privacy".to_owned(),
+            digest: Some(digest),
+            ceiling: None,
+            reason: Some(MARKED[6].to_owned()),
+        };
+        officer.vote(&later, &ballot).await.unwrap();
+        let admin = node.client("ada-admin");
+        let new = json!({ "name": MARKED[13], "identities": { "email": MARKED[14] }, "roles": ["operator"] });
+        let added: Value =
+            admin.call(Method::POST, "v1/people", Body::Json(&new), Some("add")).await.unwrap();
+        let invite = format!("v1/people/{}/invitation", added["id"].as_str().unwrap());
+        let invited: Value =
+            admin.call(Method::POST, &invite, Body::<()>::Empty, Some("invite")).await.unwrap();
+        (emergency, later, invited["link"].as_str().unwrap().to_owned())
+    });
+
+    // The colleague comes in and looks for somebody; a stranger asks at the portal.
+    let mut colleague = Wanderer::default();
+    let page = colleague.open(&link);
+    colleague.send(&page, link.rsplit('/').next().unwrap(), &[]);
+    let console = colleague.open(&format!("{}/console/requests", node.url()));
+    let found = colleague.send(&console, "/requests/search", &[("text", EMAIL)]);
+    assert!(found.status == 200 && found.text.contains("/console/requests/"), "{}", found.text);
+    let mut stranger = Wanderer::default();
+    let page = stranger.open(&format!("{}/privacy", node.url()));
+    let taken = stranger.send(&page, "/privacy", &[("action", "access"), ("email", MARKED[15])]);
+    assert_eq!(taken.status, 200, "{}", taken.text);
+    vec![emergency, later]
 }
 
 /// The address in the row that the plan shows.
@@ -256,7 +332,8 @@ fn marked_values_stand_nowhere_in_the_open_and_after_their_term_nowhere_at_all()
     let mut node = Node::prepare(60, |node| plant(node, &collector));
     node.start();
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let (ids, errors) = runtime.block_on(say_everything(&node));
+    let (mut ids, errors) = runtime.block_on(say_everything(&node));
+    ids.extend(say_more(&node, &runtime));
     let wanted: Vec<Vec<u8>> = MARKED.iter().flat_map(|value| spellings(value)).collect();
     let copies = sealed(&node);
     assert!(copies.len() > 4, "something was sealed: {}", copies.len());

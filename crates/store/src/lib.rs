@@ -72,4 +72,4 @@ mod sqlite;
 
 pub use moving::{MoveError, Moved, move_store};
 pub use postgres::{PostgresOpenError, PostgresOptions, PostgresStore, PostgresTls};
-pub use sqlite::{Clock, OpenError, SqliteStore};
+pub use sqlite::{Clock, Examined, OpenError, SqliteStore};

@@ -6,6 +6,7 @@ mod state;
 use std::net::TcpListener;
 use std::sync::Arc;
 
+use anyhow::Context as _;
 use clap::Args;
 use countersign_service::ports::source::Severity;
 use countersign_service::ports::store::Store;
@@ -52,7 +53,17 @@ impl Found {
 impl Doctor {
     pub(crate) fn run(self, context: &Context) -> anyhow::Result<()> {
         let path = config::locate(context.config.as_deref());
-        let config = Config::load(&path)?;
+        let config = match Config::load(&path) {
+            Ok(config) => config,
+            Err(error) => {
+                // People read it on standard error, with the line; a program reads findings.
+                if context.output.json {
+                    let said = format!("{error:#}; nothing else was looked at: mend it, and look again");
+                    say(context, &[("configuration".to_owned(), Found::Bad(said))])?;
+                }
+                return Err(error);
+            }
+        };
         let mut looks: Vec<Look> =
             vec![("configuration".to_owned(), Found::Fine(path.display().to_string()))];
         looks.push(("keys".to_owned(), node::keys(&config)));
@@ -68,7 +79,9 @@ impl Doctor {
                     settings
                 }
                 Err(error) => {
-                    looks.push(("store".to_owned(), Found::Bad(format!("{error:#}"))));
+                    let way = "see [store] in the configuration; where a file is lost or damaged, put a copy back with \
+                               `countersign restore`";
+                    looks.push(("store".to_owned(), Found::Bad(format!("{error:#}. {way}"))));
                     None
                 }
             };
@@ -85,29 +98,34 @@ impl Doctor {
                 }
             }
         });
-        let bad = looks.iter().any(|(_, found)| matches!(found, Found::Bad(_)));
-        let attend = looks.iter().any(|(_, found)| matches!(found, Found::Attend(_)));
-        let listed: Vec<_> = looks
-            .iter()
-            .map(|(what, found)| {
-                let ok = matches!(found, Found::Fine(_));
-                json!({ "what": what, "ok": ok, "state": found.word(), "said": found.said() })
-            })
-            .collect();
-        context.output.answer(&json!({ "ok": !bad && !attend, "looks": listed }), || {
-            let line = |(what, found): &Look| match found {
-                Found::Fine(said) => format!("  ok   {what}: {said}"),
-                Found::Attend(said) => format!("  look {what}: {said}"),
-                Found::Bad(said) => format!("  BAD  {what}: {said}"),
-            };
-            looks.iter().map(line).collect::<Vec<_>>().join("\n")
-        })?;
-        match (bad, attend) {
+        say(context, &looks)?;
+        let worst = |is: fn(&Found) -> bool| looks.iter().any(|(_, found)| is(found));
+        match (worst(|it| matches!(it, Found::Bad(_))), worst(|it| matches!(it, Found::Attend(_)))) {
             (true, _) => Err(Said.into()),
             (false, true) => Err(Attention.into()),
             (false, false) => Ok(()),
         }
     }
+}
+
+/// Every finding, for whoever reads it.
+fn say(context: &Context, looks: &[Look]) -> anyhow::Result<()> {
+    let is_fine = |found: &Found| matches!(found, Found::Fine(_));
+    let listed: Vec<_> = looks
+        .iter()
+        .map(|(what, found)| {
+            json!({ "what": what, "ok": is_fine(found), "state": found.word(), "said": found.said() })
+        })
+        .collect();
+    let ok = looks.iter().all(|(_, found)| is_fine(found));
+    context.output.answer(&json!({ "ok": ok, "looks": listed }), || {
+        let line = |(what, found): &Look| match found {
+            Found::Fine(said) => format!("  ok   {what}: {said}"),
+            Found::Attend(said) => format!("  look {what}: {said}"),
+            Found::Bad(said) => format!("  BAD  {what}: {said}"),
+        };
+        looks.iter().map(line).collect::<Vec<_>>().join("\n")
+    })
 }
 
 fn told(found: anyhow::Result<Found>) -> Found {
@@ -132,7 +150,13 @@ async fn stored(config: &Config) -> anyhow::Result<(Arc<dyn Store>, String, Opti
         anyhow::bail!("it has no settings: begin with `countersign init`");
     };
     let settings = Settings::compile(version, &Bundle::from_bytes(&body)?)
-        .map_err(|mistakes| anyhow::anyhow!("the active settings have {} mistakes", mistakes.len()))?;
+        .map_err(|mistakes| {
+            anyhow::anyhow!(
+                "this version of the program finds {} mistakes in the active settings and judges nothing by them: start \
+                 the version that they were entered with, or one that is newer",
+                mistakes.len()
+            )
+        })?;
     Ok((store, format!("settings {version}, {size} ledger entries"), Some(settings)))
 }
 
@@ -141,10 +165,18 @@ async fn look(source: &config::Source, settings: Option<&Settings>) -> anyhow::R
     let Some(map) = settings.and_then(|settings| settings.maps.get(&source.name)) else {
         return Ok(Found::Fine("configured; no data map speaks of it".to_owned()));
     };
-    let findings = connector.check(map).await?;
+    let findings = connector
+        .check(map)
+        .await
+        .with_context(|| format!("it does not answer; see that it runs, and [sources.{}]", source.name))?;
     let errors: Vec<&str> =
         findings.iter().filter(|it| it.severity == Severity::Error).map(|it| it.message.as_str()).collect();
-    anyhow::ensure!(errors.is_empty(), "{}", errors.join("; "));
+    anyhow::ensure!(
+        errors.is_empty(),
+        "{}. Nothing runs there until source and data map fit: see `countersign source check`, mend one of them, and \
+         enter the map with `countersign apply`",
+        errors.join("; ")
+    );
     let remarks = findings.len();
     let new = findings.iter().filter(|it| it.severity == Severity::Drift).count();
     if new > 0 {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::place::{Place, Server};
 
-const SETTINGS: &str = "environment = \"test\"\ntime_zone = \"UTC\"\ngroups = [\"privacy\"]\n\
+const SETTINGS: &str = "environment = \"test\"\ntime_zone = \"UTC\"\ngroups = [\"privacy\"]\nown_data_after = \"30d\"\n\
     [actions.erase]\ncall_to_vote = false\n";
 const POLICY: &str = "@id(\"erase.desk\")\npermit (principal, action == Action::\"erase\", resource is Subject)\n\
     when { context.attested.contains(\"identity\") && context.approvals.privacy >= 1 };\n";
@@ -22,11 +22,15 @@ const SHOP: &str = "create table customer (id integer primary key, account text 
     insert into purchase values (1, 1), (2, 2), (3, 3), (4, 3);";
 
 fn given() -> Place {
+    given_with(SETTINGS)
+}
+
+fn given_with(settings: &str) -> Place {
     let place = Place::empty();
     let at = place.path();
     std::fs::remove_dir_all(at.join("settings")).unwrap();
     for (path, text) in
-        [("settings.toml", SETTINGS), ("policies/erase.cedar", POLICY), ("maps/shop.toml", MAP)]
+        [("settings.toml", settings), ("policies/erase.cedar", POLICY), ("maps/shop.toml", MAP)]
     {
         let path = at.join("settings").join(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -95,12 +99,8 @@ fn until(place: &Place, server: &Server, id: &str, seen: impl Fn(&Value) -> bool
     }
 }
 
-#[test]
-fn whoever_was_erased_and_is_back_is_found_and_asked_for_once() {
-    let place = given();
-    let server = place.serve();
-    let backup = place.path().join("shop.backup");
-    std::fs::copy(place.path().join("shop.sqlite"), &backup).unwrap();
+/// The third customer is erased; answers with the request.
+fn erased(place: &Place, server: &Server) -> String {
     let said = place.run(&[
         "request",
         "submit",
@@ -115,8 +115,49 @@ fn whoever_was_erased_and_is_back_is_found_and_asked_for_once() {
     ]);
     let erasure: Value = serde_json::from_str(&said.out).unwrap();
     let erasure = erasure["id"].as_str().unwrap();
-    sign(&place, &server, erasure);
+    sign(place, server, erasure);
     assert_eq!(customers(place.path()), 2);
+    erasure.to_owned()
+}
+
+/// Whether our own copies about so many requests are gone.
+fn destroyed(place: &Place) -> i64 {
+    let store = rusqlite::Connection::open(place.path().join("data/countersign.db")).unwrap();
+    let question =
+        "select count(*) from log_entry where instr(cast(body as text), '\"copies\":\"destroyed\"') > 0";
+    store.query_row(question, [], |row| row.get(0)).unwrap()
+}
+
+/// Blind indexes outlive the copies, and are enough to find somebody by.
+#[test]
+fn whoever_is_back_is_found_although_our_own_copies_about_them_are_long_destroyed() {
+    let place = given_with(&SETTINGS.replace("\"30d\"", "\"1s\""));
+    let server = place.serve();
+    let backup = place.path().join("shop.backup");
+    std::fs::copy(place.path().join("shop.sqlite"), &backup).unwrap();
+    let erasure = erased(&place, &server);
+    let began = Instant::now();
+    while destroyed(&place) == 0 {
+        assert!(began.elapsed() < Duration::from_secs(90), "our own copies are not destroyed");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    std::fs::copy(&backup, place.path().join("shop.sqlite")).unwrap();
+    let (code, found) = check(&place, &server, &[]);
+    assert_eq!((code, found["back"].as_array().unwrap().len()), (0, 1), "{found}");
+    assert_eq!(found["back"][0]["erased_by"], json!(erasure));
+    sign(&place, &server, found["back"][0]["request"].as_str().unwrap());
+    assert_eq!(customers(place.path()), 2);
+    let (_, nobody) = check(&place, &server, &[]);
+    assert_eq!(nobody["back"], json!([]));
+}
+
+#[test]
+fn whoever_was_erased_and_is_back_is_found_and_asked_for_once() {
+    let place = given();
+    let server = place.serve();
+    let backup = place.path().join("shop.backup");
+    std::fs::copy(place.path().join("shop.sqlite"), &backup).unwrap();
+    let erasure = erased(&place, &server);
     let (code, nobody) = check(&place, &server, &[]);
     assert_eq!((code, &nobody["back"], &nobody["erased"]), (0, &json!([]), &json!(1)), "{nobody}");
 

@@ -16,7 +16,7 @@ use tracing::span::{Attributes, Id, Record};
 use crate::fixture::{HOUR, House, about, replace};
 
 const EMAIL: &str = "marked.mallow@example.test";
-const MARKED: [&str; 9] = [
+const MARKED: [&str; 8] = [
     EMAIL,
     "MARKED-ACCOUNT-4711",
     "marked reason of the request",
@@ -25,7 +25,6 @@ const MARKED: [&str; 9] = [
     "marked remark",
     "Marked Mallow",
     "marked mandate",
-    "marked choice",
 ];
 
 /// Writes down everything that is logged.
@@ -123,6 +122,12 @@ async fn marked_values_stand_nowhere_but_sealed() {
     house.service.retry(&otto, erase).await.unwrap();
     house.settle().await;
     assert_eq!(house.status(erase).await, Status::Completed);
+    // One by an agent, on a mandate.
+    let ben = house.caller("ben").await;
+    let mandate = Some(MARKED[7].to_owned());
+    let ask = Ask { by: AskedBy::Agent, mandate, ..about("export", &[("email", EMAIL)]) };
+    let by_agent = house.service.submit(&ben, ask).await.unwrap().picture.row.id;
+    house.settle().await;
     let wrong =
         house.service.submit(&portal, about("export", &[("email", "marked.mallow@@")])).await.unwrap_err();
     assert!(!wrong.to_string().contains("mallow"));
@@ -137,7 +142,7 @@ async fn marked_values_stand_nowhere_but_sealed() {
     look("the ledger", &entries.concat(), &values);
     // A code is eight digits that may stand in a number; as a word of its own it stands nowhere.
     look("the ledger", &entries.concat(), &[format!("\"{code}\"")]);
-    for id in [export, erase] {
+    for id in [export, erase, by_agent] {
         let record = house.stored(id).await;
         let bodies: Vec<u8> = record.events.iter().flat_map(|event| event.body.clone()).collect();
         look("a history", &bodies, &values);

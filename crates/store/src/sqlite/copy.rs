@@ -9,6 +9,16 @@ use rusqlite::{Connection, OpenFlags};
 use super::open::{self, OpenError};
 use super::{SqliteStore, migrate};
 
+/// A store's file that was found sound.
+pub struct Examined {
+    /// Its size in bytes.
+    pub length: u64,
+    /// That of its write-ahead log.
+    pub log: u64,
+    /// The settings that were read back, in words.
+    pub settings: String,
+}
+
 impl SqliteStore {
     /// Copies the store at `from` into the new file `to`, for its owner alone, and answers once it is on the disk.
     ///
@@ -43,17 +53,18 @@ impl SqliteStore {
         Ok(())
     }
 
-    /// Looks whether the file at `path` is sound: that it has a write-ahead log, which durability rests on, and that
-    /// SQLite finds no fault in its pages. Answers with its size and that of the log, in bytes.
+    /// Looks whether the file at `path` is sound: that it has a write-ahead log, which durability rests on, that this SQLite
+    /// takes the settings that a server writes under, and finds no fault in the file's pages. Nothing is written.
     ///
     /// # Errors
     /// What is not as it must be.
-    pub fn examine(path: &Path) -> Result<(u64, u64), OpenError> {
+    pub fn examine(path: &Path) -> Result<Examined, OpenError> {
         let db = open::reader(path)?;
         let mode: String = db.query_row("pragma journal_mode", [], |row| row.get(0))?;
         if mode != "wal" {
             return Err(OpenError::Setting { name: "journal_mode", wanted: "wal".to_owned(), found: mode });
         }
+        let settings = format!("journal_mode={mode}, {}", open::hold(&db)?);
         let said: String = db.query_row("pragma quick_check(1)", [], |row| row.get(0))?;
         if said != "ok" {
             return Err(OpenError::Damaged(said));
@@ -61,6 +72,6 @@ impl SqliteStore {
         let mut log = path.as_os_str().to_owned();
         log.push("-wal");
         let length = |path: &Path| std::fs::metadata(path).map_or(0, |meta| meta.len());
-        Ok((length(path), length(Path::new(&log))))
+        Ok(Examined { length: length(path), log: length(Path::new(&log)), settings })
     }
 }

@@ -33,6 +33,7 @@ use tokio::sync::watch;
 use self::batch::Marks;
 pub use self::clock::Clock;
 use self::clock::StoreClock;
+pub use self::copy::Examined;
 pub(crate) use self::give::Giver;
 pub use self::open::OpenError;
 use self::reader::Readers;

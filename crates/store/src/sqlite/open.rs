@@ -15,6 +15,10 @@ pub(super) const BUSY: Duration = Duration::from_secs(5);
 /// Statements that a connection keeps prepared; there are about a hundred.
 const STATEMENTS: usize = 256;
 
+/// What a connection that writes rests on: answered commits survive a power cut (FULL), rows point to rows that are there,
+/// destroyed bytes are overwritten.
+const HELD: [(&str, i64); 3] = [("synchronous", 2), ("foreign_keys", 1), ("secure_delete", 1)];
+
 /// Why a store could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -111,9 +115,7 @@ pub(super) fn writer(path: &Path) -> Result<Connection, OpenError> {
     )?;
     setting(&db, "busy_timeout", (BUSY.as_millis() as i64).into())?;
     setting(&db, "journal_mode", "wal".to_owned().into())?;
-    setting(&db, "synchronous", 2.into())?; // FULL: an answered commit survives a power cut
-    setting(&db, "foreign_keys", 1.into())?;
-    setting(&db, "secure_delete", 1.into())?; // destroyed bytes are overwritten
+    hold(&db)?;
     setting(&db, "wal_autocheckpoint", WAL_PAGES.into())?;
     setting(&db, "journal_size_limit", (2 * WAL_PAGES * 4096).into())?;
     setting(&db, "cache_size", (-32_768).into())?; // KiB, taken as needed
@@ -133,6 +135,14 @@ pub(super) fn reader(path: &Path) -> Result<Connection, OpenError> {
     setting(&db, "temp_store", 2.into())?;
     db.set_prepared_statement_cache_capacity(STATEMENTS);
     Ok(db)
+}
+
+/// What a connection that writes rests on, read back; answers with it in words.
+pub(super) fn hold(db: &Connection) -> Result<String, OpenError> {
+    for (name, value) in HELD {
+        setting(db, name, value.into())?;
+    }
+    Ok(HELD.map(|(name, value)| format!("{name}={value}")).join(", "))
 }
 
 /// Sets, reads back, compares.

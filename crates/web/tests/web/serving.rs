@@ -138,6 +138,28 @@ async fn caller_who_never_ends_their_head_is_hung_up_on() {
 }
 
 #[tokio::test]
+async fn connections_beyond_the_bound_wait_until_one_of_those_before_ends() {
+    let served =
+        served_with(WebOptions { connections: 4, head_timeout: Duration::from_secs(60), ..quick() }).await;
+    let call = "GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n";
+    let mut inside = Vec::new();
+    for _ in 0..4 {
+        let mut stream = served.open(call).await;
+        until(&mut stream, "ok").await;
+        inside.push(stream);
+    }
+    let mut outside = served.open(call).await;
+    let mut byte = [0];
+    let early = timeout(Duration::from_millis(700), outside.read(&mut byte)).await;
+    assert!(early.is_err(), "a fifth one was served beside four: {early:?}");
+    // Whoever is inside goes on meanwhile.
+    inside[3].write_all(call.as_bytes()).await.unwrap();
+    until(&mut inside[3], "ok").await;
+    drop(inside.pop());
+    assert!(until(&mut outside, "ok").await.contains("200 OK"));
+}
+
+#[tokio::test]
 async fn body_that_never_comes_is_not_waited_for() {
     let served = served().await;
     let token = served.house.token("submitter");

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use countersign_store::{PostgresStore, SqliteStore};
+use countersign_store::{Examined, OpenError, PostgresStore, SqliteStore};
 
 use super::{Found, Look};
 use crate::config::{Config, Store};
@@ -19,7 +19,11 @@ pub(super) fn keys(config: &Config) -> Found {
     let directory = &config.keys.directory;
     let loaded = match keys::lie_apart(directory, config.store.data()).and_then(|()| keys::load(directory)) {
         Ok(loaded) => loaded,
-        Err(error) => return Found::Bad(format!("{error:#}")),
+        Err(error) => {
+            return Found::Bad(format!(
+                "{error:#}. No server starts so; how keys are kept: docs/howto/look-after-keys.md"
+            ));
+        }
     };
     let name = loaded.ledger.name();
     for (epoch, _) in &loaded.keys.earlier {
@@ -54,7 +58,10 @@ pub(super) fn disk(config: &Config) -> Found {
     let free = said.lines().nth(1).and_then(|line| line.split_whitespace().nth(3)?.parse::<u64>().ok());
     let shown = data.display();
     match free {
-        None => Found::Attend(format!("how much room there is in {shown} is not known: `df` did not say")),
+        None => Found::Attend(format!(
+            "how much room there is in {shown} is not known, for `df` did not say: look yourself, and see that \
+             `df` is in the PATH"
+        )),
         Some(free) if free < LITTLE_KIB => Found::Attend(format!(
             "{} MiB are free in {shown}: when it is full, nothing is accepted and nothing is released; make room",
             free / 1024
@@ -82,14 +89,20 @@ pub(super) async fn server(config: &Config) -> Option<Look> {
 pub(super) fn file(config: &Config) -> Option<Look> {
     let Store::Embedded { path } = &config.store else { return None };
     let found = match SqliteStore::examine(path) {
+        Err(error @ OpenError::Setting { .. }) => Found::Bad(format!(
+            "{error}. A server sets it when it starts, or says why not: start it, and see that no other program opens the file"
+        )),
         Err(error) => {
             Found::Bad(format!("{error}; stop the server, and put a copy back with `countersign restore`"))
         }
-        Ok((_, log)) if log > LONG_LOG => Found::Attend(format!(
-            "its write-ahead log has {} MiB: something has been reading for long, a backup or another program",
+        Ok(Examined { log, .. }) if log > LONG_LOG => Found::Attend(format!(
+            "its write-ahead log has {} MiB: something has been reading for long, a backup or another program. Let it come \
+             to its end, or end it; the log shrinks by itself then",
             log / 1024 / 1024
         )),
-        Ok((length, _)) => Found::Fine(format!("{} MiB, no fault in its pages", length / 1024 / 1024)),
+        Ok(Examined { length, settings, .. }) => {
+            Found::Fine(format!("{} MiB, no fault in its pages; read back: {settings}", length / 1024 / 1024))
+        }
     };
     Some(("store file".to_owned(), found))
 }

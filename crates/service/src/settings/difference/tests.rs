@@ -251,8 +251,8 @@ fn every_key_that_is_changed_is_told_with_the_way_that_it_goes() {
         if head == "deadlines.ccpa" {
             continue;
         }
-        let of_it = CHANGES.iter().filter(|change| (change.0, change.1) == (head, key));
-        let (_, _, value, said) = of_it.last().unwrap_or_else(|| panic!("no change of `{head}` `{key}`"));
+        let mut of_it = CHANGES.iter().filter(|change| (change.0, change.1) == (head, key));
+        let (_, _, value, said) = of_it.next().unwrap_or_else(|| panic!("no change of `{head}` `{key}`"));
         let begins = if head.is_empty() { 0 } else { EVERY_KEY.find(&format!("[{head}]")).unwrap() };
         let (before, after) = EVERY_KEY.split_at(begins);
         let changed = format!("{before}{}", after.replacen(line, &format!("{key} = {value}"), 1));
