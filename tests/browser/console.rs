@@ -175,6 +175,8 @@ fn one_of_two(browser: &Browser, demo: &Demo, over: &str) {
     browser.press(".bulk button");
     browser.sees("1 of 2 denied");
     photograph(browser, "5-denied-one-of-two");
+    // Something is left to wait.
+    demo.run_as("desk", &["request", "submit", "export", "-s", &format!("account={}", DAN.account)]);
 }
 
 /// The auditor lets the browser compute what the server says.

@@ -18,7 +18,8 @@ fn customer_takes_her_data_along_and_is_then_forgotten() {
     };
     let demo = Demo::start();
     export(&browser, &demo);
-    withdraw(&browser, &demo);
+    ended(&browser, &demo, false);
+    ended(&browser, &demo, true);
     erase(&browser, &demo);
     elsewhere(&browser, &demo);
 }
@@ -73,8 +74,8 @@ fn export(browser: &Browser, demo: &Demo) {
     take(browser, "portal", "6-link-gone");
 }
 
-/// She thinks better of it.
-fn withdraw(browser: &Browser, demo: &Demo) {
+/// She thinks better of it; or somebody else decides.
+fn ended(browser: &Browser, demo: &Demo, by_officer: bool) {
     let before = demo.mails();
     ask(browser, demo, "erase");
     browser.press("main form button");
@@ -83,6 +84,13 @@ fn withdraw(browser: &Browser, demo: &Demo) {
     browser.write("#code", mail.code().unwrap());
     browser.press("main form button");
     browser.sees("Confirm with your authenticator app");
+    if by_officer {
+        let id = browser.address().split(['/', '?']).find(|part| part.len() == 36).unwrap().to_owned();
+        demo.run_as("olga-officer", &["vote", &id, "deny", "--seat", "privacy"]);
+        browser.sees("looked at it and declined");
+        take(browser, "portal", "17-denied");
+        return;
+    }
     browser.press("details.card summary");
     browser.press("form[action$='/withdraw'] button");
     browser.sees("You withdrew your request");

@@ -56,6 +56,7 @@ pub(super) fn stacked<const N: usize>(
 ) -> Markup {
     let most = columns.iter().map(|(_, counts)| counts.iter().sum()).max().unwrap_or(0_u64).max(1);
     let wide = 600.0 / columns.len().max(1) as f64;
+    let column = (wide * 0.8).min(120.0);
     let told = |label: &str, counts: &[u64; N]| {
         let told = parts.iter().zip(counts).filter(|(_, count)| **count > 0);
         let told = told.map(|(part, count)| format!("{count} {part}")).collect::<Vec<_>>().join(", ");
@@ -72,13 +73,14 @@ pub(super) fn stacked<const N: usize>(
                         @let below: u64 = counts[..part].iter().sum();
                         @let (high, from) = (share(*count, most, 110.0), share(below, most, 110.0));
                         @if *count > 0 {
-                            rect class={ "part" (part) } x=(format!("{:.1}", n as f64 * wide + wide * 0.1)) y=(format!("{:.1}", 120.0 - from - high))
-                                width=(format!("{:.1}", (wide * 0.8).min(120.0))) height=(format!("{high:.1}")) {}
+                            rect class={ "part" (part) } x=(format!("{:.1}", (n as f64 + 0.5) * wide - column / 2.0)) y=(format!("{:.1}", 120.0 - from - high))
+                                width=(format!("{column:.1}")) height=(format!("{high:.1}")) {}
                         }
                     }
                 }
             }
         }
+        p.under aria-hidden="true" { @for (label, _) in columns { span { (label) } } }
     }
 }
 
@@ -112,15 +114,15 @@ mod tests {
         );
         // The highest is all of the picture: a quarter of it is in time, and the late ones stand on that.
         assert!(
-            drawn.contains("class=\"part0\" x=\"30.0\" y=\"92.5\" width=\"120.0\" height=\"27.5\""),
+            drawn.contains("class=\"part0\" x=\"90.0\" y=\"92.5\" width=\"120.0\" height=\"27.5\""),
             "{drawn}"
         );
         assert!(
-            drawn.contains("class=\"part1\" x=\"30.0\" y=\"10.0\" width=\"120.0\" height=\"82.5\""),
+            drawn.contains("class=\"part1\" x=\"90.0\" y=\"10.0\" width=\"120.0\" height=\"82.5\""),
             "{drawn}"
         );
         assert!(
-            drawn.contains("class=\"part1\" x=\"330.0\" y=\"65.0\" width=\"120.0\" height=\"55.0\""),
+            drawn.contains("class=\"part1\" x=\"390.0\" y=\"65.0\" width=\"120.0\" height=\"55.0\""),
             "{drawn}"
         );
         assert_eq!(drawn.matches("<rect").count(), 3, "nothing is drawn of none: {drawn}");
