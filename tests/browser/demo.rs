@@ -54,6 +54,15 @@ impl Demo {
         self.run(&[arguments, &["--server", &self.url, "--token-file", token.to_str().unwrap()]].concat())
     }
 
+    /// Puts one text for another in a file of the settings, and enters them.
+    pub(crate) fn change(&self, file: &str, from: &str, to: &str) {
+        let settings = self.dir().join("settings");
+        let text = std::fs::read_to_string(settings.join(file)).unwrap();
+        assert!(text.contains(from), "{file} has no {from}");
+        std::fs::write(settings.join(file), text.replace(from, to)).unwrap();
+        self.run_as("ada-admin", &["apply", settings.to_str().unwrap()]);
+    }
+
     /// Waits for the mail that follows those that were there.
     pub(crate) fn mail_after(&self, before: usize, to: &str, wanted: impl Fn(&Mail) -> bool) -> Mail {
         let deadline = Instant::now() + Duration::from_secs(90);

@@ -3,6 +3,7 @@
 
 mod console;
 mod demo;
+mod passkey;
 mod pictures;
 mod portal;
 mod sign;

@@ -161,6 +161,18 @@ impl Browser {
         self.call("POST", "/execute/async", &json!({ "script": script, "args": arguments }))
     }
 
+    /// Runs a script in each page from the next one on, before any of the page's own; answers with its name.
+    #[must_use]
+    pub fn run_first(&self, script: &str) -> String {
+        let added = self.chrome("Page.addScriptToEvaluateOnNewDocument", &json!({ "source": script }));
+        added["identifier"].as_str().expect("the script has a name").to_owned()
+    }
+
+    /// Runs that script no more.
+    pub fn run_first_no_more(&self, name: &str) {
+        self.chrome("Page.removeScriptToEvaluateOnNewDocument", &json!({ "identifier": name }));
+    }
+
     /// Gives the browser a device that holds passkeys, and whose owner agrees to whatever it is asked.
     pub fn hold_passkeys(&self) {
         let device = json!({ "protocol": "ctap2", "transport": "internal", "hasResidentKey": true,
