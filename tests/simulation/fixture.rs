@@ -1,6 +1,9 @@
 //! What the rules of the service are held against as well, taken from there as it is: people, an inbox, a packager,
 //! chance from a seed, sources in memory.
 
+#[path = "../../crates/service/tests/rules/fixture/gate.rs"]
+#[allow(dead_code, unreachable_pub)]
+pub(crate) mod gate;
 #[path = "../../crates/service/tests/rules/fixture/people.rs"]
 pub(crate) mod people;
 #[path = "../../crates/service/tests/rules/fixture/plugs.rs"]
