@@ -100,7 +100,7 @@ fn keep_the_store_of_this_version() {
 /// What stands there is not only read: a new erasure is asked for, signed, carried out, and proved with the old ones.
 fn new_work(node: &Node, runtime: &tokio::runtime::Runtime) {
     let operator = node.client("opal-operator");
-    let id = runtime.block_on(erased(node, 20));
+    let id = runtime.block_on(erased(node, 12));
     let evidence: serde_json::Value = runtime
         .block_on(operator.call(
             countersign_client::Method::GET,
@@ -112,7 +112,7 @@ fn new_work(node: &Node, runtime: &tokio::runtime::Runtime) {
     assert!(evidence.is_object(), "{evidence}");
     let shop = rusqlite::Connection::open(node.shop()).unwrap();
     let left: i64 =
-        shop.query_row("select count(*) from customer where id = 20", [], |row| row.get(0)).unwrap();
+        shop.query_row("select count(*) from customer where id = 12", [], |row| row.get(0)).unwrap();
     assert_eq!(left, 0);
 }
 

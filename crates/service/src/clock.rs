@@ -197,23 +197,24 @@ impl Service {
         back_ms: i64,
     ) -> Result<u64, Refusal> {
         let Reading { told, asked_ms, answered_ms } = reading;
-        // The mark moves once a minute: after a kill the ledger may know of a later moment.
+        // The mark moves once a minute: after a kill the ledger may know of a later moment that is over too. How far forward
+        // the clock may be is said by the mark alone.
         let known = if anchor.is_none() { self.newest_entry_at().await? } else { None };
         let (_, confirmed) = self
             .act(both(), move |loaded| {
                 let mut change = Change::default();
-                let Some(mut mark) = mark(loaded)? else { return Ok((change, 0)) };
-                mark.at = mark.at.max(known.unwrap_or(mark.at));
+                let Some(mark) = mark(loaded)? else { return Ok((change, 0)) };
+                let since = known.unwrap_or(mark.at).max(mark.at);
                 // At the start the mark is all there is to go by. Later this node trusts itself, unless an operator
                 // confirmed the clock meanwhile.
                 // Another node may have moved the mark since this one was told the time.
-                let explained = is_sound((mark.at, mark.at), told.max(loaded.now), back_ms)
+                let explained = is_sound((since, mark.at), told.max(loaded.now), back_ms)
                     && anchor.is_none_or(|anchor| anchor.confirmed != mark.confirmed);
                 if explained || doubt(loaded)?.is_some() {
                     return Ok((change, mark.confirmed));
                 }
                 let (earliest, latest) =
-                    anchor.map_or((mark.at, mark.at), |anchor| anchor.expects(asked_ms, answered_ms));
+                    anchor.map_or((since, mark.at), |anchor| anchor.expects(asked_ms, answered_ms));
                 let expected = if told < earliest { earliest } else { latest };
                 let doubt = Doubt { stands_at: mark.at.min(told), expected, told };
                 let entry = Entry { v: 1, at: loaded.now, clock: "in_doubt", expected, told, by: None };
