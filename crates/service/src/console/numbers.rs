@@ -163,7 +163,7 @@ fn counted(days: &[Timestamp], rows: &[Row], now: Timestamp) -> Numbers {
 /// Which quarter of its time a request ended in; 4 after all of it.
 fn quarter(row: &Row, due: Timestamp) -> usize {
     let (took, had) = (row.changed_at.since_ms(row.submitted_at), due.since_ms(row.submitted_at));
-    if took > had {
+    if row.changed_at > due {
         return 4;
     }
     (0..3).find(|n| i128::from(took) * 4 <= i128::from(had) * (n + 1)).map_or(3, |n| n as usize)
