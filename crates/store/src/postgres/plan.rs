@@ -191,6 +191,7 @@ async fn jobs_the_ledger_and_the_feed_come_from_indexes() {
         ("claim", job::CLAIM, vec![number(0), number(64), number(30_000)]),
         ("renew", job::RENEW, vec![number(1), number(1), number(30_000), number(0)]),
         ("next job", job::NEXT, Vec::new()),
+        ("retrying", job::RETRYING, vec![number(1)]),
         ("feed", log::ENTRIES, vec![number(49_000), number(100)]),
         ("newest checkpoint", log::NEWEST, Vec::new()),
         ("checkpoint of a size", log::OF_SIZE, vec![number(77)]),
