@@ -33,7 +33,7 @@ pub(crate) struct Made {
 
 impl Challenge {
     pub(crate) fn new(now: i64, mail: usize, starts: u32, since: i64) -> Self {
-        Self { live: true, wrong: 0, starts, since, ends: now + 15 * 60_000, mail }
+        Self { live: true, wrong: 0, starts, since, ends: now + 10 * 60_000, mail }
     }
 
     pub(crate) fn next(self, now: i64, mail: usize) -> Self {
