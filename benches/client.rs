@@ -1,21 +1,34 @@
 //! A client that costs little, so that what is measured is the server: HTTP/1.1 by hand over one connection that stays.
 
+use std::time::{Duration, Instant};
+
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 pub(crate) struct Client {
+    address: String,
     stream: TcpStream,
+    /// When it was heard last.
+    heard: Instant,
     head: String,
     buffer: Vec<u8>,
 }
 
+/// A server hangs up on whoever has said nothing for ten seconds.
+const SILENCE: Duration = Duration::from_secs(5);
+
+async fn open(address: &str) -> TcpStream {
+    let stream = TcpStream::connect(address).await.unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream
+}
+
 impl Client {
     pub(crate) async fn connect(address: &str, token: &str) -> Self {
-        let stream = TcpStream::connect(address).await.unwrap();
-        stream.set_nodelay(true).unwrap();
         let head = format!("host: {address}\r\nauthorization: Bearer {token}\r\n");
-        Self { stream, head, buffer: Vec::with_capacity(16 * 1024) }
+        let (stream, heard) = (open(address).await, Instant::now());
+        Self { address: address.to_owned(), stream, heard, head, buffer: Vec::with_capacity(16 * 1024) }
     }
 
     pub(crate) async fn get(&mut self, path: &str) -> (u16, Value) {
@@ -35,6 +48,9 @@ impl Client {
     }
 
     async fn send(&mut self, call: String) -> (u16, &[u8]) {
+        if self.heard.elapsed() > SILENCE {
+            self.stream = open(&self.address).await;
+        }
         self.stream.write_all(call.as_bytes()).await.unwrap();
         self.buffer.clear();
         let end = loop {
@@ -52,6 +68,7 @@ impl Client {
         while self.buffer.len() < whole {
             self.more().await;
         }
+        self.heard = Instant::now();
         (status, &self.buffer[end..whole])
     }
 
