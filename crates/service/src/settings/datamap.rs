@@ -69,8 +69,9 @@
 //!
 //! # In parts
 //!
-//! `chunk_rows` lets an erasure clear rows, and delete those that nothing hangs on, in transactions of at most so many, each with
-//! a receipt of its own (`docs/decisions/027-erasure-in-parts.md`). For subjects whose one transaction would hurt.
+//! `chunk_rows` lets an erasure clear rows, and delete those that nothing hangs on, in transactions of at most so
+//! many, each with a receipt of its own (`docs/decisions/027-erasure-in-parts.md`). For subjects whose one
+//! transaction would hurt.
 //!
 //! # Drift
 //!
