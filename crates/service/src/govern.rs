@@ -171,7 +171,7 @@ impl Service {
         let tally = self.store.tally().await?;
         let gauge = crate::ports::store::Gauge {
             actions: Default::default(),
-            day_start: settings.day_start(self.store_time().await?),
+            day_start: Some(settings.day_start(self.store_time().await?)),
         };
         let needs = Needs { gauge: Some(gauge), records: vec![pause::need_all()], ..Needs::default() };
         let loaded = self.store.load(needs).await?;

@@ -40,6 +40,28 @@ impl Service {
     /// head that was never committed is never signed.
     pub async fn sign_head(&self) -> Result<(), Refusal> {
         let _one = self.signing.lock().await;
+        self.sign().await
+    }
+
+    /// Puts the entry at `leaf`, which is committed, under a checkpoint. Of all who want that at once, one signs for all.
+    pub(crate) async fn sign_over(&self, leaf: u64) -> Result<(), Refusal> {
+        if leaf < self.checkpointed().await? {
+            return Ok(());
+        }
+        let _one = self.signing.lock().await;
+        // Whoever had the turn before signed over this one too, most likely.
+        if leaf < self.checkpointed().await? {
+            return Ok(());
+        }
+        self.sign().await
+    }
+
+    async fn checkpointed(&self) -> Result<u64, Refusal> {
+        Ok(self.store.load(Needs::default()).await?.checkpointed)
+    }
+
+    /// In one's turn.
+    async fn sign(&self) -> Result<(), Refusal> {
         let (size, root) = self.store.head().await?;
         let newest = self.store.checkpoint(None).await?.map_or(0, |(size, _)| size);
         if size == 0 || size == newest {

@@ -126,8 +126,7 @@ impl Service {
         if !settings.actions.contains_key(action) {
             return Err(Refusal::NotFound("action"));
         }
-        let day_start = settings.day_start(self.store_time().await?);
-        let gauge = Gauge { actions: [action.to_owned()].into(), day_start };
+        let gauge = Gauge { actions: [action.to_owned()].into(), day_start: None };
         let needs =
             Needs { gauge: Some(gauge), records: vec![holder.need(), need(action)], ..Needs::default() };
         let name = action.to_owned();

@@ -41,8 +41,7 @@ impl Service {
         let mut needs = Needs { request: Some(id), ..Needs::default() };
         if let Some(action) = &action {
             // One failure too many pauses the action, under the lock of its gauge.
-            let day_start = settings.day_start(self.store_time().await?);
-            needs.gauge = Some(Gauge { actions: [action.name.clone()].into(), day_start });
+            needs.gauge = Some(Gauge { actions: [action.name.clone()].into(), day_start: None });
             needs.records.push(pause::need(&action.name));
         }
         self.change_with(needs, None, move |history, loaded| {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use countersign_core::id::RequestId;
 use countersign_core::receipt::{Receipt, ReceiptKey};
-use countersign_core::request::{Command, Outcome, Running, State};
+use countersign_core::request::{self, Command, Outcome, Running, State};
 use countersign_core::subject::Target;
 
 use crate::app::Service;
@@ -31,11 +31,9 @@ impl Service {
             State::Released(_) => match self.start(&history).await {
                 Ok(true) => {}
                 Ok(false) => return Ok(Worked::Done),
-                Err(
-                    Refusal::Again
-                    | Refusal::Stale
-                    | Refusal::Rule(countersign_core::request::Refusal::NotProven),
-                ) => {
+                // Its release waits to enter the ledger.
+                Err(Refusal::Rule(request::Refusal::NotProven)) => return Ok(Worked::Later(10)),
+                Err(Refusal::Again | Refusal::Stale) => {
                     // Other settings may have been entered, on any node.
                     self.reload().await?;
                     return Ok(Worked::Later(10));
@@ -74,16 +72,17 @@ impl Service {
         let settings = self.settings().await?;
         let dossier = seen.state().dossier();
         let id = dossier.id();
-        // INVARIANT 1: the release must stand under a committed checkpoint before anything acts on it.
-        self.sign_head().await?;
+        // INVARIANT 1: the release must stand under a committed checkpoint before anything acts on it. Looked at before
+        // the locks that judging takes: others want their turn meanwhile.
+        let not_proven = || Refusal::Rule(request::Refusal::NotProven);
+        let leaf = seen.released_leaf().ok_or_else(not_proven)?;
+        self.sign_over(leaf).await?;
         let found = self.found_of(id).await?;
         let asked_ms = self.steady_ms();
         let marks = self.store.load(Needs::default()).await?;
         let latest = self.look_at_clock(asked_ms, marks.now).await?;
-        let proven = |checkpointed| seen.released_leaf().is_some_and(|leaf| leaf < checkpointed);
-        if !proven(marks.checkpointed) {
-            // Looked at before the locks that judging takes: another node signs, and others want their turn meanwhile.
-            return Err(Refusal::Rule(countersign_core::request::Refusal::NotProven));
+        if leaf >= marks.checkpointed {
+            return Err(not_proven());
         }
         let needs = judge::judging_needs(&settings, dossier, marks.now);
         let (keys, version) = (self.keys.clone(), seen.version());

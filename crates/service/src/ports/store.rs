@@ -177,8 +177,9 @@ pub struct Needs {
 pub struct Gauge {
     /// Whose gauges are locked: the request's own action, and those that its policies read.
     pub actions: BTreeSet<String>,
-    /// The start of the day in the configured time zone.
-    pub day_start: Timestamp,
+    /// Since when starts are counted, at the start of a day in the configured time zone; `None` where nobody reads how
+    /// many there were, for counting takes the longer the more there were.
+    pub day_start: Option<Timestamp>,
 }
 
 /// What was loaded, at one moment.
@@ -194,7 +195,7 @@ pub struct Loaded {
     pub request: Option<RequestRecord>,
     /// *Other* requests that hold a place, by action (with a gauge).
     pub running: BTreeMap<String, u64>,
-    /// *Other* requests whose run started since `day_start`, by action (with a gauge).
+    /// *Other* requests whose run started since `day_start`, by action (with a gauge that has one).
     pub started: BTreeMap<String, u64>,
     /// *Other* open requests that share a `root` term (with a gauge), oldest first.
     pub beside: Vec<Row>,

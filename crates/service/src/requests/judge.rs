@@ -165,19 +165,19 @@ pub(crate) fn judging_needs(settings: &Settings, dossier: &Dossier, now: Timesta
         pause::need(&dossier.submitted().action),
     ];
     records.extend(people.into_iter().map(person::need));
-    Needs {
-        request: Some(dossier.id()),
-        gauge: Some(Gauge { actions: gauges(settings, dossier), day_start: settings.day_start(now) }),
-        records,
-    }
+    Needs { request: Some(dossier.id()), gauge: Some(gauge(settings, dossier, now)), records }
 }
 
-/// The actions whose running requests a verdict may rest on, the request's own among them.
-fn gauges(settings: &Settings, dossier: &Dossier) -> BTreeSet<String> {
+/// What is under way and was started of the actions that a verdict may rest on, the request's own among them.
+fn gauge(settings: &Settings, dossier: &Dossier, now: Timestamp) -> Gauge {
     let own = &dossier.submitted().action;
     let read = settings.policies_of(dossier).needs(own);
+    let counts = read.is_some_and(|it| !it.started_today.is_empty());
     let read = read.into_iter().flat_map(|it| it.running.iter().chain(&it.started_today));
-    read.chain([own]).cloned().collect()
+    Gauge {
+        actions: read.chain([own]).cloned().collect(),
+        day_start: counts.then(|| settings.day_start(now)),
+    }
 }
 
 fn decide(

@@ -14,6 +14,8 @@ use crate::fixture::House;
 
 const ANA: &[(&str, &str)] = &[("email", "ana@example.test")];
 
+const BEN: &[(&str, &str)] = &[("email", "ben@example.test")];
+
 /// An erasure that olga approved and that nobody has started.
 async fn released(house: &House) -> RequestId {
     let id = house.ask_attested("erase", ANA).await;
@@ -42,6 +44,23 @@ async fn permit_is_spent_only_once_its_release_is_under_a_committed_checkpoint()
     gate.open();
     stop.send(true).unwrap();
     working.await.unwrap();
+}
+
+#[tokio::test]
+async fn release_that_stands_under_a_checkpoint_is_not_signed_for_again() {
+    let house = House::new().await;
+    let (ana, ben) = (house.ask_attested("erase", ANA).await, house.ask_attested("erase", BEN).await);
+    house.vote("olga", ana, true).await.unwrap();
+    house.vote("olga", ben, true).await.unwrap();
+    house.service.sign_head().await.unwrap();
+    let before = house.store.checkpoint_sizes(0, 1000).await.unwrap();
+    let jobs = house.store.claim(64, 30_000).await.unwrap();
+    for job in jobs.into_iter().filter(|job| job.kind == "run") {
+        Arc::clone(&house.service).carry_out(job).await;
+    }
+    // The first run moved the head; the release of the second was under a checkpoint all the same.
+    assert_eq!([house.status(ana).await, house.status(ben).await], [Status::Completed; 2]);
+    assert_eq!(house.store.checkpoint_sizes(0, 1000).await.unwrap(), before);
 }
 
 #[tokio::test]

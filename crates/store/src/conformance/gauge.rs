@@ -13,7 +13,7 @@ use super::forms::{at, commit, id, load, request, row, submitted, terms};
 fn gauge(n: Option<u64>, day_start: i64) -> Needs {
     Needs {
         request: n.map(id),
-        gauge: Some(Gauge { actions: ["erase".to_owned()].into(), day_start: at(day_start) }),
+        gauge: Some(Gauge { actions: ["erase".to_owned()].into(), day_start: Some(at(day_start)) }),
         ..Needs::default()
     }
 }
@@ -50,6 +50,9 @@ pub(super) async fn the_started_are_counted_from_the_start_of_the_day_without_th
     assert_eq!(load(&*store, gauge(None, 500)).await.started, counts(&[("erase", 2)]));
     assert_eq!(load(&*store, gauge(Some(4), 500)).await.started, counts(&[("erase", 1)]));
     assert_eq!(load(&*store, gauge(None, 901)).await.started, counts(&[]));
+    let mut unread = gauge(None, 0);
+    unread.gauge.as_mut().unwrap().day_start = None;
+    assert!(load(&*store, unread).await.started.is_empty(), "nobody reads it, and nothing is counted");
 }
 
 pub(super) async fn open_requests_that_share_a_root_come_oldest_first(trial: &dyn Trial) {

@@ -7,7 +7,7 @@ use countersign_service::ports::store::{Find, Loaded, Needs, RequestRecord};
 use tokio_postgres::Row;
 
 use super::statement::Statement;
-use super::value::{bytes, get, uint};
+use super::value::{Value, bytes, get, uint};
 use super::{lock, record, request};
 use crate::fault::{Fault, damaged, malformed};
 
@@ -82,11 +82,10 @@ impl Look {
         if let Some(gauge) = &needs.gauge {
             let besides = needs.request.map(bytes);
             look.add(What::Running, Statement::plain(request::RUNNING, vec![Box::new(besides.clone())]));
-            let day_start = gauge.day_start.as_millis();
-            look.add(
-                What::Started,
-                Statement::plain(request::STARTED, vec![Box::new(besides), Box::new(day_start)]),
-            );
+            if let Some(since) = gauge.day_start {
+                let values: Vec<Value> = vec![Box::new(besides), Box::new(since.as_millis())];
+                look.add(What::Started, Statement::plain(request::STARTED, values));
+            }
             if let Some(id) = needs.request {
                 look.add(What::Beside, request::beside(id));
             }

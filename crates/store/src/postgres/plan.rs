@@ -167,7 +167,7 @@ async fn what_a_decision_loads_comes_from_indexes() {
         request: Some(id()),
         gauge: Some(Gauge {
             actions: ["erase".to_owned()].into(),
-            day_start: Timestamp::from_millis(49_000),
+            day_start: Some(Timestamp::from_millis(49_000)),
         }),
         records: vec![
             person(Find::Id("id 1".to_owned())),

@@ -27,7 +27,9 @@ pub(super) fn load(db: &Connection, needs: &Needs, now: Timestamp, marks: &Marks
     }
     if let Some(gauge) = &needs.gauge {
         loaded.running = request::running(db, needs.request)?;
-        loaded.started = request::started(db, gauge, needs.request)?;
+        if let Some(since) = gauge.day_start {
+            loaded.started = request::started(db, since, needs.request)?;
+        }
         if let Some(id) = needs.request {
             loaded.beside = request::beside(db, id)?;
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use countersign_core::id::RequestId;
 use countersign_core::time::Timestamp;
 use countersign_service::ports::store::{
-    EventRecord, Gauge, IndexTerm, RequestChange, RequestRecord, Row, Status, StoreError,
+    EventRecord, IndexTerm, RequestChange, RequestRecord, Row, Status, StoreError,
 };
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -83,17 +83,17 @@ pub(super) fn running(db: &Connection, besides: Option<RequestId>) -> Result<BTr
     )
 }
 
-/// Requests other than `besides` whose latest run started since the gauge's day began, by action.
+/// Requests other than `besides` whose latest run started since then, by action.
 pub(super) fn started(
     db: &Connection,
-    gauge: &Gauge,
+    since: Timestamp,
     besides: Option<RequestId>,
 ) -> Result<BTreeMap<String, u64>, Fault> {
     counts(
         db,
         "select action, count(*) from request indexed by request_started \
          where started_at >= ?2 and id is not ?1 group by action",
-        params![besides.as_ref().map(RequestId::as_bytes), gauge.day_start.as_millis()],
+        params![besides.as_ref().map(RequestId::as_bytes), since.as_millis()],
     )
 }
 

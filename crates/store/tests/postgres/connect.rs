@@ -149,7 +149,7 @@ async fn connections_that_were_cut_are_made_again_unseen() {
 
 /// A request of an action whose gauge is looked at, so that its lock is needed.
 async fn place(store: &PostgresStore, n: u64) -> Result<Committed, StoreError> {
-    let gauge = Gauge { actions: ["erase".to_owned()].into(), day_start: Timestamp::from_millis(0) };
+    let gauge = Gauge { actions: ["erase".to_owned()].into(), day_start: Some(Timestamp::from_millis(0)) };
     let needs = Needs { gauge: Some(gauge), ..Needs::default() };
     store.act(needs, Box::new(move |_| Ok(submitted(n, Status::Waiting)))).await
 }

@@ -121,7 +121,7 @@ async fn a_limit_is_never_exceeded_on_two_nodes() {
     let Some(database) = database_or_skip() else { return };
     let url = database.url();
     let nodes = [Arc::new(node(&url, "one", |_| {}).await), Arc::new(node(&url, "other", |_| {}).await)];
-    let gauge = Gauge { actions: ["erase".to_owned()].into(), day_start: Timestamp::from_millis(0) };
+    let gauge = Gauge { actions: ["erase".to_owned()].into(), day_start: Some(Timestamp::from_millis(0)) };
     let asking: Vec<_> = (1..=40u64)
         .map(|n| {
             let (store, gauge) = (Arc::clone(&nodes[n as usize % 2]), Some(gauge.clone()));
@@ -173,7 +173,8 @@ async fn what_a_decision_under_a_gauge_has_loaded_is_not_changed_before_its_comm
     let (loaded, is_loaded) = std::sync::mpsc::channel();
     let (go, goes) = std::sync::mpsc::channel::<()>();
     let deciding = tokio::spawn(async move {
-        let gauge = Gauge { actions: ["erase".to_owned()].into(), day_start: Timestamp::from_millis(0) };
+        let gauge =
+            Gauge { actions: ["erase".to_owned()].into(), day_start: Some(Timestamp::from_millis(0)) };
         let records = vec![("person".to_owned(), Find::Id("olga".to_owned()))];
         let needs = Needs { gauge: Some(gauge), records, ..Needs::default() };
         let decide = move |found: &countersign_service::ports::store::Loaded| {
