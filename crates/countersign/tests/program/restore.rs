@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use countersign_testing::postgres::database_or_skip;
 use serde_json::{Value, json};
 
 use crate::place::{Place, Server};
@@ -26,6 +27,12 @@ fn given() -> Place {
 }
 
 fn given_with(settings: &str) -> Place {
+    let place = begun(settings, "[sources.shop]\nkind = \"sqlite\"\npath = \"shop.sqlite\"\n");
+    rusqlite::Connection::open(place.path().join("shop.sqlite")).unwrap().execute_batch(SHOP).unwrap();
+    place
+}
+
+fn begun(settings: &str, more: &str) -> Place {
     let place = Place::empty();
     let at = place.path();
     std::fs::remove_dir_all(at.join("settings")).unwrap();
@@ -37,9 +44,7 @@ fn given_with(settings: &str) -> Place {
         std::fs::write(path, text).unwrap();
     }
     let config = std::fs::read_to_string(at.join("countersign.toml")).unwrap();
-    let config = format!("{config}[sources.shop]\nkind = \"sqlite\"\npath = \"shop.sqlite\"\n");
-    std::fs::write(at.join("countersign.toml"), config).unwrap();
-    rusqlite::Connection::open(at.join("shop.sqlite")).unwrap().execute_batch(SHOP).unwrap();
+    std::fs::write(at.join("countersign.toml"), config + more).unwrap();
     let said = place.run(&["init", "settings", "--people", "people.toml", "--origin", "example.test/log"]);
     assert_eq!(said.code, 0, "{}", said.err);
     place
@@ -116,7 +121,6 @@ fn erased(place: &Place, server: &Server) -> String {
     let erasure: Value = serde_json::from_str(&said.out).unwrap();
     let erasure = erasure["id"].as_str().unwrap();
     sign(place, server, erasure);
-    assert_eq!(customers(place.path()), 2);
     erasure.to_owned()
 }
 
@@ -136,6 +140,7 @@ fn whoever_is_back_is_found_although_our_own_copies_about_them_are_long_destroye
     let backup = place.path().join("shop.backup");
     std::fs::copy(place.path().join("shop.sqlite"), &backup).unwrap();
     let erasure = erased(&place, &server);
+    assert_eq!(customers(place.path()), 2);
     let began = Instant::now();
     while destroyed(&place) == 0 {
         assert!(began.elapsed() < Duration::from_secs(90), "our own copies are not destroyed");
@@ -158,6 +163,7 @@ fn whoever_was_erased_and_is_back_is_found_and_asked_for_once() {
     let backup = place.path().join("shop.backup");
     std::fs::copy(place.path().join("shop.sqlite"), &backup).unwrap();
     let erasure = erased(&place, &server);
+    assert_eq!(customers(place.path()), 2);
     let (code, nobody) = check(&place, &server, &[]);
     assert_eq!((code, &nobody["back"], &nobody["erased"]), (0, &json!([]), &json!(1)), "{nobody}");
 
@@ -195,4 +201,32 @@ fn whoever_was_erased_and_is_back_is_found_and_asked_for_once() {
     ]);
     let page: Value = serde_json::from_str(&said.out).unwrap();
     assert_eq!(page["items"].as_array().unwrap().len(), 2);
+}
+
+/// As in `docs/howto/run-many-nodes.md`: neither the store nor the source is a file here.
+#[test]
+fn whoever_is_back_in_postgresql_is_found_by_a_store_that_is_there_too() {
+    let (Some(store), Some(shop)) = (database_or_skip(), database_or_skip()) else { return };
+    shop.run(SHOP).unwrap();
+    let source = format!("[sources.shop]\nkind = \"postgres\"\nurl = \"{}\"\n", shop.url());
+    let place = begun(SETTINGS, &format!("{source}[store]\nurl = \"{}\"\n", store.url()));
+    let server = place.serve();
+    let customers = || shop.run("select string_agg(id::text, ' ' order by id) from customer").unwrap();
+    let erasure = erased(&place, &server);
+    assert_eq!(customers(), "1 2");
+    let (_, nobody) = check(&place, &server, &[]);
+    assert_eq!((&nobody["back"], &nobody["erased"]), (&json!([]), &json!(1)), "{nobody}");
+
+    // What a backup brings back of the third one, and of nobody else.
+    shop.run(
+        "insert into customer values (3, 'A-3', 'eva@example.test'); insert into purchase values (3, 3)",
+    )
+    .unwrap();
+    let (code, found) = check(&place, &server, &[]);
+    assert_eq!((code, found["back"].as_array().unwrap().len()), (0, 1), "{found}");
+    assert_eq!((&found["rows"], &found["back"][0]["erased_by"]), (&json!(3), &json!(erasure)), "{found}");
+    sign(&place, &server, found["back"][0]["request"].as_str().unwrap());
+    assert_eq!(customers(), "1 2");
+    let (_, nobody) = check(&place, &server, &[]);
+    assert_eq!(nobody["back"], json!([]));
 }
