@@ -76,7 +76,7 @@ pub(crate) fn bundle(spans: &Spans, numbers: &Numbers) -> Bundle {
     let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
     let mut settings = read("settings.toml");
     settings.truncate(settings.find("[schedules.").unwrap());
-    // The model counts no floods, and does in seconds what takes strangers a day.
+    // The model counts no floods, nor runs that get stuck, and does in seconds what takes strangers a day.
     settings.push_str("\n[floods]\nmails_to_address = 1000000\nfor_identity = 1000000\nof_token = 1000000\n");
     swap(&mut settings, "survey_max_age = \"60s\"", &format!("survey_max_age = \"{}ms\"", spans.survey));
     swap(&mut settings, "own_data_after = \"30d\"", &format!("own_data_after = \"{}ms\"", spans.copies));
@@ -88,7 +88,7 @@ pub(crate) fn bundle(spans: &Spans, numbers: &Numbers) -> Bundle {
     for action in ACTIONS {
         let head = format!("[actions.{action}]");
         let ends = format!(
-            "{head}\nexpires_after = \"{}ms\"\nexpires_unproven_after = \"{}ms\"",
+            "{head}\npause_after = 0\nexpires_after = \"{}ms\"\nexpires_unproven_after = \"{}ms\"",
             spans.expires, spans.unproven
         );
         swap(&mut settings, &head, &ends);

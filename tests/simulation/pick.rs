@@ -142,10 +142,10 @@ impl Picker {
 
     /// Something about a request, mostly what it waits for.
     fn about(&mut self, model: &Model) -> Calls {
-        let late = self.chance.percent(10);
-        let packed =
-            late && self.chance.percent(60) && model.requests.values().any(|it| it.package.is_some());
-        let meant = |it: &&Request| if packed { it.package.is_some() } else { it.is_open() != late };
+        let late = self.chance.percent(8);
+        let waits = |it: &Request| it.asked.by == Asker::Subject && it.package.is_some();
+        let packed = model.requests.values().any(waits) && self.chance.percent(30);
+        let meant = |it: &&Request| if packed { waits(it) } else { it.is_open() != late };
         let those: Vec<&Request> = model.requests.values().filter(meant).collect();
         let Some(request) = (!those.is_empty()).then(|| self.chance.one(&those)) else {
             return self.submission();
