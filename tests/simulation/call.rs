@@ -110,6 +110,13 @@ impl Made {
                     );
                 made(Call::Totp { of: id, device, right }, task)
             }
+            Calls::Fetch { of } => {
+                let request = request(of).filter(|it| Call::is_of_subject(&it.asked))?;
+                let (id, caller) = (request.id, Caller::Subject(request.id));
+                let task =
+                    Task::new(async move { service.fetch_package(&caller, id).await.map(|_| Told::Done) });
+                made(Call::Fetch { of: id }, task)
+            }
             Calls::Vote { of, by, seat, approve, seen, tight } => {
                 let request = request(of)?;
                 let (ballot, digest) = ballot(model, request, seat, approve, seen, tight);

@@ -55,6 +55,10 @@ pub(crate) enum Calls {
         of: u32,
         right: bool,
     },
+    /// Of a package.
+    Fetch {
+        of: u32,
+    },
     /// `tight`: the ceiling is what was seen, and no row more.
     Vote {
         of: u32,

@@ -23,7 +23,13 @@ pub(crate) struct Spans {
     pub(crate) lease: i64,
     /// How long our own copies about an ended request live.
     pub(crate) copies: i64,
+    /// For how many days a package can be fetched, if the copies live as long.
+    pub(crate) package_days: i64,
 }
+
+/// How often a package is fetched at most, and how old the proof may be with which it is.
+pub(crate) const FETCHES: u64 = 5;
+pub(crate) const YOUNG: i64 = 15 * 60_000;
 
 /// What `apply` changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,27 +57,38 @@ pub(crate) const BY_HAND: Spans = Spans {
     unproven: 24 * 3_600_000,
     lease: 30_000,
     copies: 5 * 86_400_000,
+    package_days: 3,
 };
 
 /// With the machine's time, which is waited for: long enough that a busy machine gets something done in it.
-pub(crate) const BY_MACHINE: Spans =
-    Spans { cooling: 150, survey: 400, expires: 8_000, unproven: 1_500, lease: 60, copies: 30 * 86_400_000 };
+pub(crate) const BY_MACHINE: Spans = Spans {
+    cooling: 150,
+    survey: 400,
+    expires: 8_000,
+    unproven: 1_500,
+    lease: 60,
+    copies: 30 * 86_400_000,
+    package_days: 7,
+};
 
 pub(crate) fn bundle(spans: &Spans, numbers: &Numbers) -> Bundle {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../policies");
     let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
     let mut settings = read("settings.toml");
     settings.truncate(settings.find("[schedules.").unwrap());
-    // The model counts no floods, and does in seconds what takes strangers a day.
+    // The model counts no floods, nor runs that get stuck, and does in seconds what takes strangers a day.
     settings.push_str("\n[floods]\nmails_to_address = 1000000\nfor_identity = 1000000\nof_token = 1000000\n");
     swap(&mut settings, "survey_max_age = \"60s\"", &format!("survey_max_age = \"{}ms\"", spans.survey));
     swap(&mut settings, "own_data_after = \"30d\"", &format!("own_data_after = \"{}ms\"", spans.copies));
+    swap(&mut settings, "package_days = 7", &format!("package_days = {}", spans.package_days));
+    swap(&mut settings, "package_fetches = 5", &format!("package_fetches = {FETCHES}"));
+    swap(&mut settings, "package_proof_max_age = \"15m\"", &format!("package_proof_max_age = \"{YOUNG}ms\""));
     swap(&mut settings, "expires_after = \"60d\" #", "#");
     swap(&mut settings, "expires_after = \"2d\"  #", "#");
     for action in ACTIONS {
         let head = format!("[actions.{action}]");
         let ends = format!(
-            "{head}\nexpires_after = \"{}ms\"\nexpires_unproven_after = \"{}ms\"",
+            "{head}\npause_after = 0\nexpires_after = \"{}ms\"\nexpires_unproven_after = \"{}ms\"",
             spans.expires, spans.unproven
         );
         swap(&mut settings, &head, &ends);

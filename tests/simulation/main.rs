@@ -23,9 +23,11 @@ use std::time::{Duration, Instant};
 
 use countersign_testing::postgres::{Server, database_or_skip};
 
+use crate::command::{Calls, Command, Named};
 use crate::laws::{BY_HAND, BY_MACHINE, Spans};
+use crate::model::Asker;
 use crate::rig::Home;
-use crate::trial::{NewHome, Seen, by_seed, shortened};
+use crate::trial::{NewHome, Seen, again, by_seed, shortened};
 
 /// In memory where there is such a folder: what a disk keeps is not the question here, and it would be most of the time.
 fn in_a_file() -> Home {
@@ -55,6 +57,34 @@ fn a_seed_brings_the_same_run_again() {
     let ((commands, came), (again, as_well)) = (run(), run());
     assert_eq!(commands, again);
     assert_eq!(came.unwrap(), as_well.unwrap());
+}
+
+#[test]
+fn a_package_asks_for_proof_until_it_ends_and_for_none_afterwards() {
+    let (of, right, day) = (1, true, 86_400_000);
+    let call = |call| Command::Call { calls: vec![(0, call)], order: 0, cut: None };
+    let (asker, named) = (Asker::Subject, Named::Email);
+    let asked = Calls::Submit { n: of, action: "access", subject: 3, by: asker, named, key: None };
+    let (start, code, fetch) = (Calls::Start { of }, Calls::Code { of, right }, Calls::Fetch { of });
+    let commands = [
+        vec![call(asked), call(fetch), call(start), Command::Quiet, call(code), Command::Quiet, call(fetch)],
+        // Young no more, and then again.
+        vec![
+            Command::Pass { ms: day / 24 },
+            call(fetch),
+            call(start),
+            Command::Quiet,
+            call(code),
+            call(fetch),
+        ],
+        // Over, and its job has not come yet; gone; and our own copies as well.
+        vec![call(start), Command::Pass { ms: 3 * day }, call(start), call(fetch)],
+        vec![Command::Quiet, call(start), call(fetch)],
+        vec![Command::Pass { ms: 3 * day }, Command::Quiet, call(start), call(code), call(fetch)],
+    ];
+    let came = again(in_a_file, BY_HAND, &commands.concat()).unwrap();
+    let seen = |what| came.seen.get(what).copied();
+    assert_eq!((seen("verified"), seen("proved_again"), seen("fetched")), (Some(1), Some(1), Some(2)));
 }
 
 /// Runs from one seed to the next until the time is over; of one alone with `COUNTERSIGN_SEED`.

@@ -91,7 +91,7 @@ impl Picker {
                     calls.push((self.chance.below(NODES), next));
                 }
             }
-        } else if self.chance.percent(8) && may_be_cut(&calls[0].1) {
+        } else if self.chance.percent(8) && may_be_cut(&calls[0].1, model) {
             cut = Some((0, 1 + self.chance.below(12) as u32));
         }
         Command::Call { calls, order: self.chance.next(), cut }
@@ -143,7 +143,10 @@ impl Picker {
     /// Something about a request, mostly what it waits for.
     fn about(&mut self, model: &Model) -> Calls {
         let late = self.chance.percent(8);
-        let those: Vec<&Request> = model.requests.values().filter(|it| it.is_open() != late).collect();
+        let waits = |it: &Request| it.asked.by == Asker::Subject && it.package.is_some();
+        let packed = model.requests.values().any(waits) && self.chance.percent(30);
+        let meant = |it: &&Request| if packed { waits(it) } else { it.is_open() != late };
+        let those: Vec<&Request> = model.requests.values().filter(meant).collect();
         let Some(request) = (!those.is_empty()).then(|| self.chance.one(&those)) else {
             return self.submission();
         };
@@ -166,6 +169,15 @@ impl Picker {
             }
             (Status::Waiting, 0..4) if own && request.asked.action == "erase" => {
                 return Calls::Totp { of, right: self.chance.percent(80) };
+            }
+            (Status::Completed, 0..8) if own && request.hands_over() => {
+                let sent = request.challenge.as_ref().is_some_and(|it| it.live);
+                return match self.chance.below(10) {
+                    0..4 if sent => Calls::Code { of, right: self.chance.percent(85) },
+                    0..4 => Calls::Start { of },
+                    4..6 => Calls::Totp { of, right: self.chance.percent(80) },
+                    _ => Calls::Fetch { of },
+                };
             }
             _ => {}
         }
@@ -198,13 +210,20 @@ impl Picker {
 }
 
 /// Whether an answer that never comes leaves the model in no doubt.
-fn may_be_cut(call: &Calls) -> bool {
-    !matches!(call, Calls::Start { .. } | Calls::Totp { .. } | Calls::Code { right: false, .. })
+fn may_be_cut(call: &Calls, model: &Model) -> bool {
+    match call {
+        Calls::Start { .. } | Calls::Totp { .. } | Calls::Code { right: false, .. } => false,
+        // A proof after the end is in no ledger.
+        Calls::Code { of, .. } => model.labelled(*of).is_some_and(Request::is_open),
+        _ => true,
+    }
 }
 
 /// Whether it can be told afterwards from the ledger which of two came first.
 fn may_meet(one: &Calls, other: &Calls) -> bool {
-    let proves = |call: &Calls| matches!(call, Calls::Start { .. } | Calls::Code { .. } | Calls::Totp { .. });
+    let proves = |call: &Calls| {
+        matches!(call, Calls::Start { .. } | Calls::Code { .. } | Calls::Totp { .. } | Calls::Fetch { .. })
+    };
     let alike = std::mem::discriminant(one) == std::mem::discriminant(other);
     let once = |call: &Calls| {
         matches!(call, Calls::Submit { .. } | Calls::Hold { .. } | Calls::Lift { .. } | Calls::Seat { .. })

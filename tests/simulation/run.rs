@@ -36,13 +36,13 @@ pub(crate) struct Watch {
 
 impl Watch {
     fn of(call: Call, model: &Model, now: i64) -> Self {
-        let (allowed, shown) = (model.answers(&call, now), model.is_so(&call));
+        let (allowed, shown) = (model.answers(&call, now), model.is_so(&call, now));
         Self { call, allowed, shown }
     }
 
     fn saw(&mut self, read: &Read, model: &Model, now: i64) {
         self.allowed.extend(model.answers(&self.call, now));
-        self.shown |= self.call.is_shown_by(read) || model.is_so(&self.call);
+        self.shown |= self.call.is_shown_by(read) || model.is_so(&self.call, now);
     }
 }
 
@@ -167,6 +167,19 @@ impl Run {
                     |old| old.next(now, mail),
                 ));
             }
+            (Call::Code { of, .. } | Call::Totp { of, .. }, Some(_)) => {
+                let request = self.model.requests.get_mut(of).ok_or(Broken("gone".to_owned()))?;
+                if let (Call::Code { .. }, Some(challenge)) = (call, &mut request.challenge) {
+                    challenge.live = false;
+                }
+                if request.package.is_some() {
+                    request.proved_again = Some(now);
+                    *self.model.seen.entry("proved_again".to_owned()).or_default() += 1;
+                }
+                if let Call::Totp { device: Some((name, step)), .. } = call {
+                    self.model.last_step.insert(name.clone(), *step);
+                }
+            }
             (Call::Code { of, .. }, None) if code == "wrong_code" => {
                 let request = self.model.requests.get_mut(of);
                 if let Some(challenge) = request.and_then(|request| request.challenge.as_mut()) {
@@ -179,9 +192,6 @@ impl Run {
                     let over = wrong == 0 || now >= since + 15 * 60_000;
                     request.wrong = if over { (1, now) } else { (wrong + 1, since) };
                 }
-            }
-            (Call::Totp { device: Some((name, step)), .. }, Some(_)) => {
-                self.model.last_step.insert(name.clone(), *step);
             }
             _ => {}
         }

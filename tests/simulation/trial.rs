@@ -30,8 +30,11 @@ pub(crate) struct Came {
     pub(crate) root: [u8; 32],
 }
 
-fn turning<T>(work: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
+/// Where time is in the hand, the service's own pauses and patience take none of the machine's: what a busy machine makes
+/// of them would be another run.
+fn turning<T>(in_the_hand: bool, work: impl Future<Output = T>) -> T {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    runtime.enable_all().start_paused(in_the_hand).build().unwrap().block_on(work)
 }
 
 /// A panic is a broken rule as well.
@@ -59,8 +62,9 @@ pub(crate) fn by_seed(
     let ended = caught(
         || commands.borrow().len(),
         || {
-            turning(async {
-                let mut run = Run::begin(home(), spans).await?;
+            let home = home();
+            turning(matches!(home, Home::File(_)), async {
+                let mut run = Run::begin(home, spans).await?;
                 let mut picker = Picker::new(seed);
                 for _ in 0..steps {
                     let command = picker.pick(&run.model);
@@ -87,8 +91,9 @@ pub(crate) fn again(home: NewHome, spans: Spans, commands: &[Command]) -> Result
     caught(
         || step.get(),
         || {
-            turning(async {
-                let mut run = Run::begin(home(), spans).await?;
+            let home = home();
+            turning(matches!(home, Home::File(_)), async {
+                let mut run = Run::begin(home, spans).await?;
                 for command in commands {
                     step.set(step.get() + 1);
                     run.step(command).await?;

@@ -160,7 +160,7 @@ impl Standing {
 }
 
 fn needs(caller: &Caller, id: RequestId) -> Needs {
-    let mut records = vec![(unpack::KIND.to_owned(), Find::Id(id.to_string())), fresh::need(id)];
+    let mut records = vec![fresh::need_package(id), fresh::need(id)];
     if let Caller::Token(holder) = caller {
         records.extend([holder.need(), person::need(holder.person)]);
     }

@@ -59,7 +59,7 @@ impl Service {
 
     /// Mails the subject the link, once more each time; an earlier link works no longer.
     pub(crate) async fn start_mandate(&self, id: RequestId) -> Result<Started, Refusal> {
-        let key = self.data_key(id).await?.ok_or(Refusal::NotFound("request"))?;
+        let key = self.key_to_prove(id).await?;
         self.count_mail(id).await?;
         let secret = hex::encode(chance::bytes::<32>(&*self.chance));
         let link = hash(&self.keys, id, &secret);

@@ -52,7 +52,7 @@ impl Service {
         if stated.request.as_ref().is_some_and(|about| *about != id.to_string()) {
             return Err(refused(Flaw("it is about another request")));
         }
-        let key = self.data_key(id).await?.ok_or(Refusal::NotFound("request"))?;
+        let key = self.key_to_prove(id).await?;
         // INVARIANT: an application speaks for the one whom its claim names, and the request must name the same.
         let named = self.stated(&key, id, &application.identity).await?;
         let claimed = ask::normalise(&application.identity, &stated.value);
@@ -65,7 +65,7 @@ impl Service {
             &self.keys.index,
             &[b"statement", application.issuer.as_bytes(), stated.jti.as_bytes()],
         ));
-        let records = vec![(KIND.to_owned(), Find::Id(used.clone()))];
+        let records = vec![(KIND.to_owned(), Find::Id(used.clone())), fresh::need_package(id)];
         let version = settings.version;
         let (_, checked) = self
             .act(Needs { request: Some(id), records, ..Needs::default() }, move |loaded| {
@@ -87,7 +87,7 @@ impl Service {
                     expires_at: Some(stated.until),
                     expect: Some(0),
                 };
-                Ok((fresh::proved(history, proof, loaded.now, vec![put])?, Checked::Right))
+                Ok((fresh::proved(history, proof, loaded, vec![put])?, Checked::Right))
             })
             .await?;
         match checked {

@@ -9,7 +9,7 @@ use countersign_core::survey::Survey;
 use countersign_service::ports::store::Status;
 
 use super::law::{Occasion, most};
-use super::{Asker, Broken, Held, Model, Request, rule};
+use super::{Asker, Broken, Held, Model, Package, Request, rule};
 use crate::world::{Found, Names, Root};
 
 impl Model {
@@ -29,7 +29,7 @@ impl Model {
         );
         request.entries = seq;
         self.follows(&request, index, at, event)?;
-        self.after(&mut request, index, event);
+        self.after(&mut request, index, at, event);
         self.requests.insert(id, request);
         Ok(())
     }
@@ -79,6 +79,8 @@ impl Model {
                 challenge: None,
                 wrong: (0, 0),
                 proving: Default::default(),
+                package: None,
+                proved_again: None,
             },
         );
         Ok(())
@@ -149,8 +151,9 @@ impl Model {
                 self.covered(request, ceiling)?;
             }
             Event::Stepped { receipt } => self.stepped(request, receipt)?,
-            Event::Completed { .. } => {
+            Event::Completed { outcome, .. } => {
                 rule!(is(Status::Running), "{n} is completed from {:?}", request.status);
+                rule!(outcome.package == request.hands_over(), "{n}: a package, or none, and why?");
                 rule!(request.plan.iter().all(|step| request.is_done(step)), "{n}: not all steps are done");
             }
             Event::Recounted { counted, .. } => {
@@ -274,7 +277,7 @@ impl Model {
     }
 
     /// What is so after it.
-    fn after(&self, request: &mut Request, index: u64, event: &Event) {
+    fn after(&self, request: &mut Request, index: u64, at: i64, event: &Event) {
         match event {
             Event::Verified { proof } => {
                 request.proofs.push(proof.clone());
@@ -316,7 +319,12 @@ impl Model {
                 request.usable = false;
             }
             Event::Stuck { .. } => request.status = Status::Stuck,
-            Event::Completed { .. } | Event::Accepted { .. } => request.status = Status::Completed,
+            Event::Completed { .. } | Event::Accepted { .. } => {
+                request.status = Status::Completed;
+                let lives = (self.spans.package_days * 86_400_000).min(self.spans.copies);
+                let packed = matches!(event, Event::Completed { .. }) && request.hands_over();
+                request.package = packed.then_some(Package { until: at + lives, fetched: 0 });
+            }
             Event::Abandoned { .. } => request.status = Status::Abandoned,
             Event::Denied { .. } => request.status = Status::Denied,
             Event::Withdrawn { .. } => request.status = Status::Withdrawn,

@@ -8,7 +8,7 @@ use countersign_service::ports::store::Status;
 
 use super::law::Occasion;
 use super::{Asked, Asker, Model, Read, Request};
-use crate::laws::Numbers;
+use crate::laws::{FETCHES, Numbers};
 use crate::world::Root;
 
 /// How a stuck request is settled.
@@ -26,6 +26,7 @@ pub(crate) enum Call {
     Start { of: RequestId },
     Code { of: RequestId, right: bool },
     Totp { of: RequestId, device: Option<(String, i64)>, right: bool },
+    Fetch { of: RequestId },
     Vote { of: RequestId, by: PersonId, seat: &'static str, digest: Digest, approve: bool },
     Withdraw { of: RequestId, own: bool },
     Hold { name: String, roots: BTreeSet<Root>, away: bool },
@@ -60,7 +61,7 @@ impl Model {
             }
             Call::Start { of } => {
                 let request = &self.requests[of];
-                if request.status != Status::Waiting {
+                if request.status != Status::Waiting && !request.opens(now) {
                     no.insert("too_late");
                 }
                 let recent = request.challenge.as_ref().filter(|it| now - it.since < QUARTER);
@@ -75,13 +76,15 @@ impl Model {
                 match live {
                     None => no.extend(["no_challenge"]),
                     Some(_) if !right => no.extend(["wrong_code"]),
-                    Some(_) => no.extend(past(request.status)),
+                    Some(_) => no.extend(past(request.status).filter(|_| !request.opens(now))),
                 }
             }
             Call::Totp { of, device, right } => {
                 let request = &self.requests[of];
                 let (tries, since) = request.wrong;
-                if request.survey.is_none() {
+                if self.forgotten.contains(of) {
+                    no.insert("too_late");
+                } else if request.survey.is_none() {
                     no.insert("too_early");
                 } else if tries >= MOST && now < since + QUARTER {
                     no.insert("no_challenge");
@@ -90,10 +93,22 @@ impl Model {
                     if used || !right {
                         no.insert("wrong_code");
                     } else {
-                        no.extend(past(request.status));
+                        no.extend(past(request.status).filter(|_| !request.opens(now)));
                     }
                 } else {
                     no.insert("not_enrolled");
+                }
+            }
+            Call::Fetch { of } => {
+                let request = &self.requests[of];
+                match request.package {
+                    None if request.status != Status::Completed => no.extend(["too_early"]),
+                    None => no.extend(["not_found"]),
+                    Some(package) => {
+                        let over = now >= package.until || package.fetched >= FETCHES;
+                        no.extend(over.then_some("conflict"));
+                        no.extend((!request.is_proved_for_package(now)).then_some("proof_too_old"));
+                    }
                 }
             }
             Call::Vote { of, by, seat, digest, approve } => {
@@ -165,12 +180,14 @@ impl Model {
     }
 
     /// Whether nothing needs to be written for a yes, because it is so already.
-    pub(crate) fn is_so(&self, call: &Call) -> bool {
+    pub(crate) fn is_so(&self, call: &Call, now: i64) -> bool {
         match call {
             Call::Submit { asked } => {
                 asked.key.is_some_and(|key| self.submissions.contains_key(&(asked.by, key)))
             }
             Call::Start { .. } => true,
+            // After the end it opens a package, of which the ledger says nothing.
+            Call::Code { of, .. } | Call::Totp { of, .. } => self.requests[of].opens(now),
             Call::Hold { name, roots, .. } => self.holds.get(name) == Some(roots),
             Call::Lift { name } => !self.holds.contains_key(name),
             Call::Seat { person, seat, held } => self.people[person].seats.contains(*seat) == *held,
@@ -207,6 +224,7 @@ impl Call {
                         Way::Abandon => matches!(**event, Event::Abandoned { .. }),
                     }
             }
+            (Call::Fetch { of }, Read::Fetched(id)) => of == id,
             (Call::Submit { .. }, Read::Event(_, event)) => matches!(**event, Event::Submitted(_)),
             (Call::Hold { name, .. }, Read::Hold(of, true)) => name == of,
             (Call::Lift { name }, Read::Hold(of, false)) => name == of,

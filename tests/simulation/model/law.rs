@@ -7,6 +7,7 @@ use countersign_core::plan::Counts;
 use countersign_service::ports::store::Status;
 
 use super::{Asker, Model, Request};
+use crate::laws::YOUNG;
 
 /// By what occasion it is asked whether something may happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +27,22 @@ impl Request {
 
     pub(crate) fn is_proved(&self) -> bool {
         !self.proofs.is_empty() || self.asked.by == Asker::Desk || self.asked.action == "purge"
+    }
+
+    /// Whether what it comes to is a package.
+    pub(crate) fn hands_over(&self) -> bool {
+        matches!(self.asked.action, "export" | "access")
+    }
+
+    /// Whether a proof would open something, although the request is over.
+    pub(crate) fn opens(&self, now: i64) -> bool {
+        self.package.is_some_and(|package| now < package.until)
+    }
+
+    /// Whether the latest proof is young enough to fetch a package.
+    pub(crate) fn is_proved_for_package(&self, now: i64) -> bool {
+        let before = self.proofs.iter().map(|proof| proof.at.as_millis());
+        before.chain(self.proved_again).any(|at| now - at <= YOUNG)
     }
 
     pub(crate) fn expires_at(&self) -> i64 {

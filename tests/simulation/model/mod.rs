@@ -21,7 +21,7 @@ use countersign_service::seal::DataKey;
 use serde_json::Value;
 
 pub(crate) use self::expect::{Call, Way, YES};
-use crate::laws::{NUMBERS, Numbers, Spans};
+use crate::laws::{FETCHES, NUMBERS, Numbers, Spans};
 use crate::rig::Rig;
 use crate::world::{Effect, Names, Root, World};
 
@@ -105,6 +105,16 @@ pub(crate) struct Request {
     pub(crate) wrong: (u32, i64),
     /// Right codes that were sent and not answered yet.
     pub(crate) proving: BTreeSet<&'static str>,
+    pub(crate) package: Option<Package>,
+    /// When the subject proved once more after the end, which no event tells.
+    pub(crate) proved_again: Option<i64>,
+}
+
+/// A package that was not destroyed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Package {
+    pub(crate) until: i64,
+    pub(crate) fetched: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -140,8 +150,6 @@ pub(crate) struct Model {
     pub(crate) checkpoints: BTreeSet<u64>,
     /// Requests of which our own copies are destroyed.
     forgotten: BTreeSet<RequestId>,
-    /// Requests whose package was destroyed by itself.
-    unpacked: BTreeSet<RequestId>,
     /// Entries read.
     pub(crate) size: u64,
     latest: i64,
@@ -179,7 +187,6 @@ impl Model {
             last_step: BTreeMap::new(),
             checkpoints: BTreeSet::new(),
             forgotten: BTreeSet::new(),
-            unpacked: BTreeSet::new(),
             size: 0,
             latest: 0,
             seen: BTreeMap::new(),
@@ -207,8 +214,7 @@ impl Model {
             self.copies_destroyed(&value).map_err(|Broken(why)| Broken(format!("{why}: {text}")))?;
             Read::Other
         } else if value["package"].is_string() {
-            self.package(&value).map_err(|Broken(why)| Broken(format!("{why}: {text}")))?;
-            Read::Other
+            self.package(&value, at).map_err(|Broken(why)| Broken(format!("{why}: {text}")))?
         } else if let Some(id) = value["request"].as_str() {
             let id: RequestId = id.parse().map_err(|_| Broken(format!("no id: {text}")))?;
             let event: Event = serde_json::from_value(value["event"].clone())
@@ -255,20 +261,27 @@ impl Model {
             matches!(request.status, Status::Waiting | Status::Released | Status::Running | Status::Stuck);
         rule!(!open, "copies about a request that is {:?} are destroyed", request.status);
         rule!(self.forgotten.insert(id), "they were destroyed before");
+        self.requests.entry(id).and_modify(|request| request.package = None);
         Ok(())
     }
 
     /// INVARIANT 11: a package is of a request that is complete, and ends once; nobody fetches it afterwards.
-    fn package(&mut self, entry: &Value) -> Result<(), Broken> {
+    fn package(&mut self, entry: &Value, at: i64) -> Result<Read, Broken> {
         let id = entry["request"].as_str().and_then(|id| id.parse().ok());
         let id: RequestId = id.ok_or_else(|| Broken("no id".to_owned()))?;
-        let request = self.requests.get(&id).ok_or_else(|| Broken("nobody asked for that".to_owned()))?;
-        rule!(request.status == Status::Completed, "a package of a request that is {:?}", request.status);
-        rule!(!self.unpacked.contains(&id), "it was destroyed before");
+        let request = self.requests.get_mut(&id).ok_or_else(|| Broken("nobody asked for that".to_owned()))?;
+        let mut package = request.package.ok_or_else(|| Broken("there is no package".to_owned()))?;
         if entry["package"] == "destroyed" {
-            self.unpacked.insert(id);
+            request.package = None;
+            return Ok(Read::Other);
         }
-        Ok(())
+        rule!(at < package.until && request.is_proved_for_package(at), "nobody may fetch it now");
+        package.fetched += 1;
+        let counted = entry["fetch"].as_u64() == Some(package.fetched) && package.fetched <= FETCHES;
+        rule!(counted, "it was fetched {} times", package.fetched);
+        request.package = Some(package);
+        *self.seen.entry("fetched".to_owned()).or_default() += 1;
+        Ok(Read::Fetched(id))
     }
 
     fn hold(&mut self, name: &str, placed: bool) -> Held {
@@ -316,6 +329,7 @@ impl Model {
 #[derive(Clone, Debug)]
 pub(crate) enum Read {
     Event(RequestId, Box<Event>),
+    Fetched(RequestId),
     Hold(String, bool),
     Seat(PersonId, String, bool),
     Settings(Numbers),

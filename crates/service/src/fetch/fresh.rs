@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::Service;
 use crate::caller::Holder;
+use crate::jobs::unpack::{self, Packed};
 use crate::jobs::wish;
 use crate::person;
 use crate::ports::store::{Change, Find, Loaded, Needs, RecordChange};
@@ -32,9 +33,18 @@ pub(crate) fn need(id: RequestId) -> (String, Find) {
     (KIND.to_owned(), Find::Id(id.to_string()))
 }
 
-/// Whether there is something that a proof would open.
-pub(crate) fn opens(history: &History) -> bool {
-    matches!(history.state(), State::Ended(_, Ending::Completed { outcome, .. }) if outcome.package)
+/// What [`opens`] rests on, beside the request.
+pub(crate) fn need_package(id: RequestId) -> (String, Find) {
+    (unpack::KIND.to_owned(), Find::Id(id.to_string()))
+}
+
+/// Whether there is something that a proof would open: a package, until it ends. Needs its record.
+pub(crate) fn opens(history: &History, loaded: &Loaded) -> Result<bool, Refusal> {
+    let ended =
+        matches!(history.state(), State::Ended(_, Ending::Completed { outcome, .. }) if outcome.package);
+    let Some(found) = loaded.of_kind(unpack::KIND).next().filter(|_| ended) else { return Ok(false) };
+    let packed: Packed = record::read(found)?;
+    Ok(packed.form == unpack::FORM && loaded.now < packed.until)
 }
 
 /// When the requester proved themselves after the end.
@@ -59,14 +69,15 @@ pub(crate) fn put(id: RequestId, method: &str, at: Timestamp) -> Result<RecordCh
 }
 
 /// A right proof, with what else it changes: an event of the request's life, or after its end the key to its package.
+/// Needs the package's record.
 pub(crate) fn proved(
     mut history: History,
     proof: Proof,
-    now: Timestamp,
+    loaded: &Loaded,
     mut records: Vec<RecordChange>,
 ) -> Result<Change, Refusal> {
-    let id = history.state().dossier().id();
-    if opens(&history) {
+    let (id, now) = (history.state().dossier().id(), loaded.now);
+    if opens(&history, loaded)? {
         records.push(put(id, &proof.method, now)?);
         return Ok(Change { records, ..Change::default() });
     }

@@ -49,7 +49,7 @@ impl Service {
         let key = self.data_key(id).await?.ok_or(Refusal::NoChallenge)?;
         let identity = self.stated(&key, id, "email").await?;
         let identity = Committed { value: key.commit_identity(&identity), kind: identity.kind };
-        let records = vec![verify::need(id, "email"), access::need(id)];
+        let records = vec![verify::need(id, "email"), access::need(id), fresh::need_package(id)];
         let (_, entered) = self
             .act(Needs { request: Some(id), records, ..Needs::default() }, move |loaded| {
                 let record = loaded.request.as_ref().ok_or(Refusal::NoChallenge)?;
@@ -84,7 +84,7 @@ impl Service {
                 };
                 let proofs = history.state().dossier().proofs();
                 let proved = proofs.iter().any(|proof| proof.method == "email");
-                if fresh::opens(&history) {
+                if fresh::opens(&history, loaded)? {
                     change.records.push(fresh::put(id, "email", loaded.now)?);
                 }
                 if matches!(history.state(), State::Waiting(_)) && !proved {

@@ -160,7 +160,7 @@ impl Service {
 
     /// Counts a mail to the address that a request names.
     pub(crate) async fn count_mail(&self, id: RequestId) -> Result<(), Refusal> {
-        let key = self.data_key(id).await?.ok_or(Refusal::NotFound("request"))?;
+        let key = self.key_to_prove(id).await?;
         let email = self.stated(&key, id, "email").await?;
         self.count(mails_to_address(self.settings().await?.floods), &email.value).await
     }

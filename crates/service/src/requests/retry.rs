@@ -1,7 +1,7 @@
 //! A person tries a stuck request again: judged like any other, in a new run, after the old one is closed.
 
 use countersign_core::id::RequestId;
-use countersign_core::request::Command;
+use countersign_core::request::{self as core, Command, State};
 
 use crate::app::Service;
 use crate::caller::{Act, Caller, Holder};
@@ -45,6 +45,10 @@ impl Service {
             // The voters and root keys that were asked for are those of the history that was seen.
             if history.version() != version {
                 return Err(Refusal::Again);
+            }
+            // What is over stays so, and our copies about it may be gone: nothing to load again.
+            if matches!(history.state(), State::Ended(..)) {
+                return Err(Refusal::Rule(core::Refusal::TooLate));
             }
             let found = judge::current(loaded, found.as_ref())?;
             let mut world = World::loaded(&keys, &settings, loaded, &history, found)?;

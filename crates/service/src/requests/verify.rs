@@ -125,18 +125,30 @@ impl Service {
             Caller::Subject(_) => Err(Refusal::NotFound("request")),
             Caller::Token(holder) => {
                 caller.may(Act::Submit)?;
-                let loaded = self.store.load(Needs { request: Some(id), ..Needs::default() }).await?;
-                let record = loaded.request.ok_or(Refusal::NotFound("request"))?;
+                let records = vec![fresh::need_package(id)];
+                let loaded =
+                    self.store.load(Needs { request: Some(id), records, ..Needs::default() }).await?;
+                let record = loaded.request.as_ref().ok_or(Refusal::NotFound("request"))?;
                 let own = record::term("requester", holder.person.as_bytes());
-                let history = History::read(&record)?;
+                let history = History::read(record)?;
                 // A subject's request is proved with the subject's token alone, whoever carried it in.
                 let subjects =
                     matches!(history.state().dossier().submitted().asking.requester, Requester::Subject);
                 let may = record.terms.contains(&own) && !subjects;
-                may.then(|| Some(holder).filter(|_| fresh::opens(&history)))
-                    .ok_or(Refusal::NotFound("request"))
+                let opens = fresh::opens(&history, &loaded)?;
+                may.then(|| Some(holder).filter(|_| opens)).ok_or(Refusal::NotFound("request"))
             }
         }
+    }
+
+    /// The key of a request about which something is to be proved. Once our copies about it are destroyed, it is too late.
+    pub(crate) async fn key_to_prove(&self, id: RequestId) -> Result<DataKey, Refusal> {
+        if let Some(key) = self.data_key(id).await? {
+            return Ok(key);
+        }
+        let loaded = self.store.load(Needs { request: Some(id), ..Needs::default() }).await?;
+        loaded.request.ok_or(Refusal::NotFound("request"))?;
+        Err(Refusal::Rule(countersign_core::request::Refusal::TooLate))
     }
 
     /// Sends a code; from the portal a link too, and then also to whoever comes back after the proof.
@@ -145,7 +157,7 @@ impl Service {
         id: RequestId,
         portal: Option<&WayBack>,
     ) -> Result<Started, Refusal> {
-        let key = self.data_key(id).await?.ok_or(Refusal::NotFound("request"))?;
+        let key = self.key_to_prove(id).await?;
         self.stated(&key, id, "email").await?;
         let code = new_code(&*self.chance);
         let secret = portal.map(|_| hex::encode(chance::bytes::<32>(&*self.chance)));
@@ -165,11 +177,13 @@ impl Service {
             })
             .collect();
         let back = portal.is_some();
-        let needs = Needs { request: Some(id), records: vec![need(id, "email")], ..Needs::default() };
+        let records = vec![need(id, "email"), fresh::need_package(id)];
+        let needs = Needs { request: Some(id), records, ..Needs::default() };
         let (_, expires_at) = self
             .act(needs, move |loaded| {
                 let history = History::read(loaded.request.as_ref().ok_or(Refusal::NotFound("request"))?)?;
-                if !back && !matches!(history.state(), State::Waiting(_)) && !fresh::opens(&history) {
+                if !back && !matches!(history.state(), State::Waiting(_)) && !fresh::opens(&history, loaded)?
+                {
                     return Err(Refusal::Rule(countersign_core::request::Refusal::TooLate));
                 }
                 let (before, version) = challenge(loaded)?;
@@ -202,7 +216,8 @@ impl Service {
         let identity = self.stated(&key, id, "email").await?;
         let identity = Committed { value: key.commit_identity(&identity), kind: identity.kind };
         let tried = hash(&self.keys, id, code);
-        let needs = Needs { request: Some(id), records: vec![need(id, "email")], ..Needs::default() };
+        let records = vec![need(id, "email"), fresh::need_package(id)];
+        let needs = Needs { request: Some(id), records, ..Needs::default() };
         let (_, checked) = self
             .act(needs, move |loaded| {
                 let history = History::read(loaded.request.as_ref().ok_or(Refusal::NotFound("request"))?)?;
@@ -218,21 +233,21 @@ impl Service {
                 }
                 let proof = Proof { method: "email".to_owned(), identity: identity.clone(), at: loaded.now };
                 let used = put(id, "email", &standing.used(None), version)?;
-                Ok((fresh::proved(history, proof, loaded.now, vec![used])?, Checked::Right))
+                Ok((fresh::proved(history, proof, loaded, vec![used])?, Checked::Right))
             })
             .await?;
         Ok(checked)
     }
 
     async fn check_totp(&self, id: RequestId, code: &str) -> Result<Checked, Refusal> {
-        let key = self.data_key(id).await?.ok_or(Refusal::NotFound("request"))?;
+        let key = self.key_to_prove(id).await?;
         let loaded = self.store.load(Needs { request: Some(id), ..Needs::default() }).await?;
         let history = History::read(loaded.request.as_ref().ok_or(Refusal::NotFound("request"))?)?;
         if history.state().dossier().survey().is_none() {
             return Err(Refusal::Rule(countersign_core::request::Refusal::TooEarly));
         }
         let mut records = facts::need_people(&history);
-        records.push(need(id, "totp"));
+        records.extend([need(id, "totp"), fresh::need_package(id)]);
         let needs = Needs { request: Some(id), records, ..Needs::default() };
         let (keys, code, chance) = (self.keys.clone(), code.to_owned(), std::sync::Arc::clone(&self.chance));
         let (_, checked) = self
@@ -253,7 +268,7 @@ impl Service {
                     let Some(identity) = held_identity(person, &history, &key) else { continue };
                     let proof = Proof { method: "totp".to_owned(), identity, at: loaded.now };
                     let used = next.put(&keys, &*chance, Some(*record_version))?;
-                    let change = fresh::proved(history, proof, loaded.now, vec![used])?;
+                    let change = fresh::proved(history, proof, loaded, vec![used])?;
                     return Ok((change, Checked::Right));
                 }
                 if any {

@@ -48,11 +48,11 @@ impl Service {
         id: RequestId,
     ) -> Result<AskedOf, Refusal> {
         let (site, history) = self.may_prove_by_passkey(site, caller, id).await?;
-        if !matches!(history.state(), core::State::Waiting(_)) && !fresh::opens(&history) {
+        let records = vec![verify::need(id, METHOD), fresh::need_package(id)];
+        let loaded = self.store.load(Needs { records, ..Needs::default() }).await?;
+        if !matches!(history.state(), core::State::Waiting(_)) && !fresh::opens(&history, &loaded)? {
             return Err(Refusal::Rule(core::Refusal::TooLate));
         }
-        let records = vec![verify::need(id, METHOD)];
-        let loaded = self.store.load(Needs { records, ..Needs::default() }).await?;
         verify::tries(&loaded)?.0.ok_or(Refusal::NoChallenge)?;
         let keys = self.passkeys_of(&history).await?;
         if keys.is_empty() {
@@ -83,9 +83,9 @@ impl Service {
         let (site, history) = self.may_prove_by_passkey(site, caller, id).await?;
         let site = site.clone();
         let answer: PublicKeyCredential = serde_json::from_str(answer).map_err(not_proved)?;
-        let key = self.data_key(id).await?.ok_or(Refusal::NotFound("request"))?;
+        let key = self.key_to_prove(id).await?;
         let mut records = facts::need_people(&history);
-        records.push(verify::need(id, METHOD));
+        records.extend([verify::need(id, METHOD), fresh::need_package(id)]);
         records.push(ceremony::need(&self.keys, Purpose::Prove, &id.to_string()));
         records.push(passkey::need(&self.keys, answer.get_credential_id()));
         let keys = self.keys.clone();
@@ -114,7 +114,7 @@ impl Service {
                 };
                 records.push(used.put(at, used_version)?);
                 let proof = Proof { method: METHOD.to_owned(), identity, at: loaded.now };
-                Ok((fresh::proved(history, proof, loaded.now, records)?, Checked::Right))
+                Ok((fresh::proved(history, proof, loaded, records)?, Checked::Right))
             })
             .await?;
         self.came_to(caller, id, checked).await

@@ -41,6 +41,8 @@ async fn our_own_copies_die_after_their_term_and_not_before() {
     assert_eq!(gone, Refusal::NotFound("package"));
     let said = house.service.comment(&house.caller("otto").await, id, "late".to_owned()).await.unwrap_err();
     assert!(said.to_string().contains("is destroyed"), "{said}");
+    let again = house.service.retry(&house.caller("otto").await, id).await.map(drop);
+    assert_eq!(again, Err(Refusal::Rule(countersign_core::request::Refusal::TooLate)));
 }
 
 #[tokio::test]

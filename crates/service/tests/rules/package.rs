@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use countersign_core::id::RequestId;
+use countersign_core::request::Refusal as Rule;
 use countersign_service::Refusal;
 use countersign_service::caller::Caller;
 use countersign_service::ports::store::{Status, Store};
@@ -105,7 +106,49 @@ async fn proof_after_the_end_opens_nothing_but_a_package() {
     let house = House::new().await;
     let (id, ana) = house.ask_subject("export", ANA).await;
     house.service.withdraw(&ana, id).await.unwrap();
-    assert!(house.service.start_verification(&ana, id, "email").await.is_err());
+    let refused = house.service.start_verification(&ana, id, "email").await.unwrap_err();
+    assert_eq!(refused, Refusal::Rule(Rule::TooLate));
+}
+
+#[tokio::test]
+async fn subjects_device_opens_a_package_again() {
+    let house = House::new().await;
+    let secret = house.enrol("ana").await;
+    let (id, ana) = exported(&house).await;
+    house.pass(16 * MINUTE);
+    assert_eq!(house.service.fetch_package(&ana, id).await.unwrap_err(), Refusal::ProofTooOld);
+    house.service.verify(&ana, id, "totp", &house.totp(&secret)).await.unwrap();
+    assert!(house.service.fetch_package(&ana, id).await.is_ok());
+}
+
+#[tokio::test]
+async fn proof_is_taken_for_as_long_as_there_is_a_package_and_no_longer() {
+    let house = House::new().await;
+    let secret = house.enrol("ana").await;
+    let (id, ana) = exported(&house).await;
+    let start = async || house.service.start_verification(&ana, id, "email").await.map(drop);
+    let too_late = Err(Refusal::Rule(Rule::TooLate));
+    house.pass(7 * DAY - 5 * MINUTE);
+    start().await.unwrap();
+    house.settle().await;
+    let code = house.code(id);
+    house.pass(6 * MINUTE);
+    // It is over also where its job has not come yet.
+    assert_eq!(start().await, too_late);
+    let closed = Refusal::Rule(Rule::Closed);
+    assert_eq!(house.service.verify(&ana, id, "email", &code).await.unwrap_err(), closed);
+    assert_eq!(house.service.verify(&ana, id, "totp", &house.totp(&secret)).await.unwrap_err(), closed);
+    house.settle().await;
+    assert_eq!(start().await, too_late);
+    // Nor is it a request that nobody knows once our own copies are gone.
+    house.pass(24 * DAY);
+    house.settle().await;
+    assert!(house.store.key(id).await.unwrap().is_none());
+    assert_eq!(start().await, too_late);
+    let late = house.service.verify(&ana, id, "totp", &house.totp(&secret)).await.map(drop);
+    assert_eq!(late, too_late);
+    let none = house.service.verify(&ana, id, "email", &code).await.unwrap_err();
+    assert_eq!(none, Refusal::NoChallenge);
 }
 
 #[tokio::test]
@@ -147,6 +190,9 @@ async fn erasure_of_the_same_subject_destroys_the_package_in_the_commit_that_end
     // Also for whoever is in the middle of it.
     assert_eq!(house.service.package_part(&fetch, 0).await.unwrap_err(), Refusal::NotFound("package"));
     assert_eq!(kept(&house, id, &made).await, (0, 0));
+    let start = async |caller, id| house.service.start_verification(caller, id, "email").await.map(drop);
+    assert_eq!(start(&ana, id).await, Err(Refusal::Rule(Rule::TooLate)), "there is nothing to open");
+    start(&ben, others).await.unwrap();
     assert!(house.service.package(&ben, others).await.is_ok(), "another person's stays");
 }
 

@@ -275,4 +275,13 @@ async fn passkey_opens_a_package_again() {
     let said = device.answer(&begin(&house, &ana, id).await.unwrap(), HERE);
     answer(&house, &ana, id, &said).await.unwrap();
     house.service.fetch_package(&ana, id).await.map(drop).unwrap();
+    // As long as there is one.
+    let day = Duration::from_secs(24 * 3600);
+    for gone in [7 * day, 30 * day] {
+        house.pass(gone);
+        house.settle().await;
+        assert_eq!(begin(&house, &ana, id).await.unwrap_err(), Refusal::Rule(Rule::TooLate));
+    }
+    // Our own copies are gone by now.
+    assert_eq!(answer(&house, &ana, id, &said).await.map(drop), Err(Refusal::Rule(Rule::TooLate)));
 }

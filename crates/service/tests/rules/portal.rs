@@ -271,12 +271,17 @@ async fn whoever_comes_back_later_is_let_in_by_a_new_mail_and_proves_nothing_ane
     let taken = ask(&house, "export", "ana@example.test").await;
     let first = house.service.enter(taken.id, Proof::Link(&link(&house, taken.id)), "f").await.unwrap();
     house.settle().await;
+    house.pass(HOUR);
     house.service.mail_again(&door(), taken.id).await.unwrap();
     house.settle().await;
     let kinds = house.kinds(taken.id).await;
+    let ana = house.service.caller(&first).await.unwrap();
+    assert!(!house.service.package(&ana, taken.id).await.unwrap().proved);
     let second = house.service.enter(taken.id, Proof::Link(&link(&house, taken.id)), "g").await.unwrap();
     assert_eq!(house.kinds(taken.id).await, kinds);
-    assert!(house.service.caller(&first).await.is_err() && house.service.caller(&second).await.is_ok());
+    assert!(house.service.caller(&first).await.is_err());
+    let ana = house.service.caller(&second).await.unwrap();
+    assert!(house.service.package(&ana, taken.id).await.unwrap().proved, "but the package opens again");
 }
 
 #[tokio::test]

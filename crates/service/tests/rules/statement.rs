@@ -72,7 +72,20 @@ async fn statement_proves_who_asks_and_policy_hands_over() {
         shown(&house.service, &request, &token).await.unwrap();
         house.settle().await;
         assert_eq!(house.status(request.0).await, Status::Completed, "{:?}", signer.algorithm);
+        house.pass(Duration::from_secs(3600));
+        let proved = async || house.service.package(&request.1, request.0).await.unwrap().proved;
+        assert!(!proved().await);
+        let again = signer.sign(&said(&house, "A-1", &format!("{} again", signer.kid)));
+        shown(&house.service, &request, &again).await.unwrap();
+        assert!(proved().await, "it opens the package again");
     }
+    let request = asked(&house, ANA).await;
+    house.service.withdraw(&request.1, request.0).await.unwrap();
+    house.pass(Duration::from_secs(31 * 24 * 3600));
+    house.settle().await;
+    let late = signers[0].sign(&said(&house, "A-1", "late"));
+    let refused = shown(&house.service, &request, &late).await;
+    assert_eq!(refused, Err(Refusal::Rule(countersign_core::request::Refusal::TooLate)));
 }
 
 #[tokio::test]
