@@ -77,12 +77,13 @@ fn address(seen: &Seen, what: &str) -> String {
     format!("{}/requests/{}/{what}", super::ROOT, seen.told.picture.row.id)
 }
 
-/// What it halts for until a person says it: who is meant, or how to go on with what is stuck.
+/// What it halts for until a person says it: who is meant, or how to go on with what is stuck. It comes and goes by itself.
 pub(super) fn halted(desk: &Desk, seen: &Seen) -> Markup {
     let row = &seen.told.picture.row;
+    let unclear = row.status == Status::Waiting && seen.told.picture.unresolved.is_some();
     html! {
-        @if desk.may(Act::Resolve) && row.status == Status::Waiting && seen.told.picture.unresolved.is_some() {
-            section.decide {
+        section.decide id="meant" data-live {
+            @if desk.may(Act::Resolve) && unclear {
                 h2 { "Who is meant?" }
                 form method="post" action=(address(seen, "resolve")) data-once {
                     (desk.fields())
@@ -101,15 +102,18 @@ pub(super) fn halted(desk: &Desk, seen: &Seen) -> Markup {
                 }
             }
         }
-        @if desk.may(Act::Settle) && row.status == Status::Stuck {
-            section.decide {
+        section.decide id="settle" data-live {
+            @if desk.may(Act::Settle) && row.status == Status::Stuck {
                 h2 { "How to go on" }
                 form method="post" action=(address(seen, "settle")) data-once {
                     (desk.fields())
                     ul.plain.quiet {
                         @for how in ["retry", "accept", "abandon"] { li { (words::of("settle", how)) } }
                     }
-                    div.field { label for="settle-reason" { "Why" span.quiet { " (optional, kept sealed)" } } textarea id="settle-reason" name="reason" rows="2" maxlength="2000" {} }
+                    div.field {
+                        label for="settle-reason" { "Why" span.quiet { " (optional, kept sealed)" } }
+                        textarea id="settle-reason" name="reason" rows="2" maxlength="2000" {}
+                    }
                     div.buttons {
                         button type="submit" name="how" value="retry" { "Try again" }
                         button.second type="submit" name="how" value="accept" { "Accept as done" }
@@ -125,8 +129,8 @@ pub(super) fn halted(desk: &Desk, seen: &Seen) -> Markup {
 pub(super) fn besides(desk: &Desk, seen: &Seen) -> Markup {
     let row = &seen.told.picture.row;
     html! {
-        @if desk.may(Act::Extend) && row.status.is_open() && row.due_at.is_some() {
-            section {
+        section id="move" data-live {
+            @if desk.may(Act::Extend) && row.status.is_open() && row.due_at.is_some() {
                 details {
                     summary { "Move the law's date" }
                     form method="post" action=(address(seen, "extend")) data-once {
@@ -138,8 +142,8 @@ pub(super) fn besides(desk: &Desk, seen: &Seen) -> Markup {
                 }
             }
         }
-        @if desk.may(Act::Submit) && seen.asked(desk) && matches!(row.status, Status::Waiting | Status::Released) {
-            section {
+        section id="take-back" data-live {
+            @if desk.may(Act::Submit) && seen.asked(desk) && matches!(row.status, Status::Waiting | Status::Released) {
                 h2 { "Your request" }
                 form method="post" action=(address(seen, "withdraw")) data-once {
                     (desk.fields())

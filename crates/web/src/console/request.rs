@@ -294,8 +294,8 @@ fn ended(desk: &Desk, seen: &Seen) -> Markup {
 fn elsewhere(desk: &Desk, seen: &Seen) -> Markup {
     let row = &seen.told.picture.row;
     html! {
-        @if desk.may(Act::ReadEvidence) || (desk.may(Act::TryPolicies) && row.status.is_open()) {
-            section {
+        section id="more" data-live {
+            @if desk.may(Act::ReadEvidence) || (desk.may(Act::TryPolicies) && row.status.is_open()) {
                 h2 { "More" }
                 ul.plain {
                     @if desk.may(Act::ReadEvidence) {
