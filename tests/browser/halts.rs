@@ -17,8 +17,10 @@ when { context.verified.contains("email") && context.approvals.privacy >= 2 };
 
 "#;
 const MANDATE: &str = "I look after my father's affairs, by a power of attorney of 3 March 2026.";
-/// A rule of the shop's own that nobody told Countersign of.
-const REFUSES: &str = "CREATE TRIGGER keep BEFORE DELETE ON customer BEGIN SELECT RAISE(ABORT, 'kept'); END;";
+/// A rule of the shop's own: as long as somebody counts the customers, none of them goes.
+const REFUSES: &str = "CREATE TABLE counting (since TEXT); INSERT INTO counting VALUES ('today'); \
+    CREATE TRIGGER keep BEFORE DELETE ON customer WHEN EXISTS (SELECT 1 FROM counting) \
+    BEGIN SELECT RAISE(ABORT, 'kept'); END;";
 
 #[test]
 fn whatever_halts_for_a_persons_word_goes_on_from_a_page() {
