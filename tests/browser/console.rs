@@ -275,16 +275,6 @@ fn administer(browser: &Browser, demo: &Demo) {
     browser.press("form[action$='/holds'] button");
     browser.sees("The hold stands.");
     photograph(browser, "18-holds");
-    // Once there are two, none of them decides alone who comes in.
-    browser.open(&at(browser, "/console/people"));
-    browser.write("#name", "Bo Boss");
-    browser.write("#email", "bo@shop.example");
-    browser.press("main [name=administers]");
-    browser.press("main section.card form button");
-    browser.sees("Added.");
-    browser.press(".people form[action$='/invite'] button");
-    browser.sees("Waits for a second administrator");
-    photograph(browser, "18-second");
     browser.open(&at(browser, "/console/nowhere"));
     browser.sees("There is nothing here");
     photograph(browser, "19-none");

@@ -31,7 +31,7 @@ fn line(desk: &Desk, seen: &Seen, telling: &Telling) -> Markup {
                 span.quiet {
                     " · " (show::moment(desk, telling.at))
                     @if let Some(leaf) = telling.leaf.filter(|_| desk.may(Act::ReadFeed)) {
-                        " · " a href={ (super::ROOT) "/ledger?at=" (leaf) } title="its entry in the ledger" { "№ " (leaf) }
+                        " · " a href={ (super::ROOT) "/ledger?at=" (leaf) } title="its entry in the ledger" { "№\u{a0}" (leaf) }
                     }
                 }
             }
