@@ -36,7 +36,8 @@ impl Demo {
         Self { folder, server, url }
     }
 
-    fn dir(&self) -> PathBuf {
+    /// Where its files are.
+    pub(crate) fn dir(&self) -> PathBuf {
         self.folder.path().join("countersign-demo")
     }
 

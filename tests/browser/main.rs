@@ -3,6 +3,7 @@
 
 mod console;
 mod demo;
+mod halts;
 mod passkey;
 mod pictures;
 mod portal;

@@ -76,6 +76,8 @@ fn officer_is_invited_and_signs_in_by_a_passkey_from_then_on() {
     browser.open(&format!("{place}/sign-in"));
     browser.write("#email", "olga@shop.example");
     browser.press("form[action$='/sign-in/mail'] button");
+    browser.sees("a link is on its way");
+    take(&browser, "sign", "9-mail-sent");
     let mailed = |mail: &Mail| mail.body.contains("/sign-in/mail/");
     let mail = demo.mail_after(before, "olga@shop.example", mailed);
     let link = mail.body.lines().find(|line| line.contains("/sign-in/mail/")).unwrap().trim();

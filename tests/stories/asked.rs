@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
+use countersign_client::Settle;
 use countersign_client::view::{Ballot, Choice, Request, Submission};
 use tokio::runtime::Runtime;
 
@@ -29,6 +30,11 @@ impl<'a> People<'a> {
             ..Submission::default()
         };
         self.runtime.block_on(self.node.client("desk").submit(&submission, None)).unwrap().id
+    }
+
+    /// The support desk takes it back.
+    pub(crate) fn take_back(&self, id: &str) {
+        self.runtime.block_on(self.node.client("desk").settle(id, Settle::Withdraw, None)).unwrap();
     }
 
     /// Olga approves, once there is something to approve.

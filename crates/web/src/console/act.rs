@@ -90,13 +90,19 @@ pub(super) async fn settle(sent: Sent) -> Response {
     let (how, reason) = (sent.text("how").to_owned(), sent.maybe("reason"));
     let (app, caller) = (sent.desk.app.clone(), sent.desk.caller.clone());
     sent.once(&page(id), async move {
-        match &*how {
-            "retry" => app.service.retry(&caller, id).await?,
-            "accept" => app.service.accept(&caller, id, reason).await?,
-            "abandon" => app.service.abandon(&caller, id, reason).await?,
+        let note = match &*how {
+            "retry" => {
+                // A try has no reason of its own; what was written is for everybody who reads on.
+                if let Some(reason) = reason {
+                    app.service.comment(&caller, id, reason).await?;
+                }
+                app.service.retry(&caller, id).await.map(|_| "retried")?
+            }
+            "accept" => app.service.accept(&caller, id, reason).await.map(|_| "accepted")?,
+            "abandon" => app.service.abandon(&caller, id, reason).await.map(|_| "abandoned")?,
             _ => return Err(Refusal::invalid("how", "is retry, accept or abandon")),
         };
-        Ok(Came::To(respond::with_note(&page(id), "settled")))
+        Ok(Came::To(respond::with_note(&page(id), note)))
     })
     .await
 }

@@ -73,8 +73,15 @@ const out = (url) => {
   return to;
 };
 
+// Much may happen at once: one look sees all of it. The second comes soon, for one act is often two events, and the others
+// after it more and more seldom.
+const PAUSES = [20, 40, 100];
+// What follows from an event is written a moment after it, and not always told: once all is quiet, a page looks once more.
+const QUIET = 1000;
 let looking = false;
 let again = false;
+let run = 0;
+let later;
 const look = async () => {
   if (looking) {
     again = true;
@@ -91,14 +98,14 @@ const look = async () => {
   } catch {
     // Out of reach for now: the feed comes back and looks again.
   } finally {
-    // Much may happen at once: one look sees all of it.
     setTimeout(() => {
       looking = false;
+      run = again ? Math.min(run + 1, PAUSES.length - 1) : 0;
       if (again) {
         again = false;
         look();
       }
-    }, document.hidden ? 2000 : 100);
+    }, document.hidden ? 2000 : PAUSES[run]);
   }
 };
 
@@ -195,8 +202,13 @@ if (ask && "Notification" in window && Notification.permission === "default") {
 
 // ── The line. One tab of a browser holds it and tells the others, since a browser opens only a few to one host. ─────
 const heard = (ids) => {
+  // The page first: what is on it is waited for.
+  if (live && (!about || ids === null || ids.includes(about))) {
+    look();
+    clearTimeout(later);
+    later = setTimeout(look, QUIET);
+  }
   count();
-  if (live && (!about || ids === null || ids.includes(about))) look();
 };
 const listen = () => {
   const channel = new BroadcastChannel("countersign-feed");

@@ -73,28 +73,47 @@ pub(super) fn seats(desk: &Desk, form: &str) -> Markup {
     }
 }
 
-/// What an operator can do: say who is meant, move the date, settle what is stuck; and whoever asked takes it back.
-pub(super) fn operator(desk: &Desk, seen: &Seen) -> Markup {
+fn address(seen: &Seen, what: &str) -> String {
+    format!("{}/requests/{}/{what}", super::ROOT, seen.told.picture.row.id)
+}
+
+/// What it halts for until a person says it: who is meant, or how to go on with what is stuck. It comes and goes by itself.
+pub(super) fn halted(desk: &Desk, seen: &Seen) -> Markup {
     let row = &seen.told.picture.row;
-    let address = |what: &str| format!("{}/requests/{}/{what}", super::ROOT, row.id);
+    let unclear = row.status == Status::Waiting && seen.told.picture.unresolved.is_some();
     html! {
-        @if desk.may(Act::Resolve) && seen.told.picture.unresolved.is_some() {
-            section {
-                h2 { "Who is meant" }
-                form method="post" action=(address("resolve")) data-once {
+        section.decide id="meant" data-live {
+            @if desk.may(Act::Resolve) && unclear {
+                h2 { "Who is meant?" }
+                form method="post" action=(address(seen, "resolve")) data-once {
                     (desk.fields())
-                    div.field { label for="kind" { "Kind" } input id="kind" name="kind" type="text" value="account" required; }
-                    div.field { label for="value" { "Value" } input id="value" name="value" type="text" required autocomplete="off"; }
+                    p.quiet id="meant-about" { (words::say("meant.about")) }
+                    div.field {
+                        label for="kind" { "What only one of them has" }
+                        select id="kind" name="kind" {
+                            @for kind in &seen.kinds { option value=(kind) { (kind.replace('_', " ")) } }
+                        }
+                    }
+                    div.field {
+                        label for="value" { "As it stands in the sources" }
+                        input id="value" name="value" type="text" required autocomplete="off" spellcheck="false" aria-describedby="meant-about";
+                    }
                     button type="submit" { "This one is meant" }
                 }
             }
         }
-        @if desk.may(Act::Settle) && row.status == Status::Stuck {
-            section.decide {
+        section.decide id="settle" data-live {
+            @if desk.may(Act::Settle) && row.status == Status::Stuck {
                 h2 { "How to go on" }
-                form method="post" action=(address("settle")) data-once {
+                form method="post" action=(address(seen, "settle")) data-once {
                     (desk.fields())
-                    div.field { label for="settle-reason" { "Why" } textarea id="settle-reason" name="reason" rows="2" maxlength="2000" {} }
+                    ul.plain.quiet {
+                        @for how in ["retry", "accept", "abandon"] { li { (words::of("settle", how)) } }
+                    }
+                    div.field {
+                        label for="settle-reason" { "Why" span.quiet { " (optional, kept sealed)" } }
+                        textarea id="settle-reason" name="reason" rows="2" maxlength="2000" {}
+                    }
                     div.buttons {
                         button type="submit" name="how" value="retry" { "Try again" }
                         button.second type="submit" name="how" value="accept" { "Accept as done" }
@@ -103,11 +122,18 @@ pub(super) fn operator(desk: &Desk, seen: &Seen) -> Markup {
                 }
             }
         }
-        @if desk.may(Act::Extend) && row.status.is_open() && row.due_at.is_some() {
-            section {
+    }
+}
+
+/// What can be done besides: an operator moves the date, and whoever asked takes it back.
+pub(super) fn besides(desk: &Desk, seen: &Seen) -> Markup {
+    let row = &seen.told.picture.row;
+    html! {
+        section id="move" data-live {
+            @if desk.may(Act::Extend) && row.status.is_open() && row.due_at.is_some() {
                 details {
                     summary { "Move the law's date" }
-                    form method="post" action=(address("extend")) data-once {
+                    form method="post" action=(address(seen, "extend")) data-once {
                         (desk.fields())
                         div.field { label for="due" { "To the end of" } input id="due" name="due" type="date" required; }
                         div.field { label for="extend-reason" { "Why" } textarea id="extend-reason" name="reason" rows="2" maxlength="2000" required {} }
@@ -116,10 +142,10 @@ pub(super) fn operator(desk: &Desk, seen: &Seen) -> Markup {
                 }
             }
         }
-        @if desk.may(Act::Submit) && seen.asked(desk) && matches!(row.status, Status::Waiting | Status::Released) {
-            section {
+        section id="take-back" data-live {
+            @if desk.may(Act::Submit) && seen.asked(desk) && matches!(row.status, Status::Waiting | Status::Released) {
                 h2 { "Your request" }
-                form method="post" action=(address("withdraw")) data-once {
+                form method="post" action=(address(seen, "withdraw")) data-once {
                     (desk.fields())
                     button.second type="submit" { "Take it back" }
                 }

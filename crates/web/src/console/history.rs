@@ -1,5 +1,6 @@
 //! What happened to a request and what people said, in order, with a field to say something.
 
+use countersign_core::receipt::Outcome;
 use countersign_core::request::Event;
 use countersign_service::caller::Act;
 use countersign_service::console::Telling;
@@ -30,7 +31,7 @@ fn line(desk: &Desk, seen: &Seen, telling: &Telling) -> Markup {
                 span.quiet {
                     " · " (show::moment(desk, telling.at))
                     @if let Some(leaf) = telling.leaf.filter(|_| desk.may(Act::ReadFeed)) {
-                        " · " a href={ (super::ROOT) "/ledger?at=" (leaf) } title="its entry in the ledger" { "№ " (leaf) }
+                        " · " a href={ (super::ROOT) "/ledger?at=" (leaf) } title="its entry in the ledger" { "№\u{a0}" (leaf) }
                     }
                 }
             }
@@ -49,7 +50,13 @@ fn more(desk: &Desk, event: &Event) -> Markup {
             Event::Approved { vote } => { " for " (vote.seat) },
             Event::Released { criteria, .. } | Event::Retracted { criteria } => { " by " (criteria.policies.join(", ")) },
             Event::RunStarted { run, .. } => { @if *run > 1 { ", try " (run) } },
-            Event::Stepped { receipt } => { ": " (receipt.key.step) },
+            Event::Stepped { receipt } => {
+                @match receipt.outcome {
+                    Outcome::Done { .. } => { " as done: " },
+                    Outcome::Void => { " as not done: " },
+                }
+                (receipt.key.step)
+            },
             Event::Recounted { counted, .. } => { ": " (show::rows(counted.rows())) },
             Event::Shifted { what, .. } => { ": " (words::of("shifted", what)) },
             Event::HeldBack { holds, .. } => { ": " (holds.join(", ")) },

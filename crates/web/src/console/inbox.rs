@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::desk::Desk;
 use super::layout::Tab;
-use super::{glass, list, mail, respond, show};
+use super::{glass, list, mail, respond};
 use crate::view::page;
 
 /// How long a page is.
@@ -39,10 +39,11 @@ async fn draw(desk: &Desk) -> Result<Response, Response> {
     };
     let refused = |refusal| respond::refused(desk, &refusal);
     let page = ListQuery { after, limit: PAGE, oldest_first: true, ..ListQuery::default() };
-    let stopped_page = ListQuery { limit: PAGE, oldest_first: true, ..ListQuery::default() };
+    let first = || ListQuery { limit: PAGE, oldest_first: true, ..ListQuery::default() };
     let mine = mine(desk, page).await.map_err(refused)?;
-    let stuck = stuck(desk, stopped_page).await.map_err(refused)?;
-    let shown_rows: Vec<Row> = mine.iter().chain(&stuck).cloned().collect();
+    let stuck = stuck(desk, first()).await.map_err(refused)?;
+    let unclear = unclear(desk, first()).await.map_err(refused)?;
+    let shown_rows: Vec<Row> = mine.iter().chain(&stuck).chain(&unclear).cloned().collect();
     // Nobody can have broken any where the settings never let them: the inbox is read in one query then.
     let marked = match service.settings().await {
         Ok(settings) if settings.break_glass.is_some() => {
@@ -52,7 +53,7 @@ async fn draw(desk: &Desk) -> Result<Response, Response> {
     };
     let more = mine.len() >= PAGE as usize;
     let cursor = mine.last().filter(|_| more).map(|row| page::after_request(row.submitted_at, row.id));
-    let count = mine.len() + stuck.len();
+    let count = shown_rows.len();
     let shown = said(count, more);
     let title = if count == 0 { "Inbox".to_owned() } else { format!("({shown}) Inbox") };
     let content = html! {
@@ -62,7 +63,7 @@ async fn draw(desk: &Desk) -> Result<Response, Response> {
         }
         section id="live" data-live {
             @if desk.may(Act::Vote) { (waiting(desk, &mine, &marked, cursor.as_deref(), &shown)) }
-            @if desk.may(Act::Settle) { (stopped(desk, &stuck, &marked)) }
+            @if desk.may(Act::Settle) { (stopped(desk, &stuck, &unclear, &marked)) }
         }
         (mail::way(desk))
     };
@@ -91,6 +92,15 @@ async fn stuck(desk: &Desk, page: ListQuery) -> Result<Vec<Row>, Refusal> {
     desk.app.service.list(&desk.caller, ListQuery { status: vec![Status::Stuck], ..page }).await
 }
 
+/// Whose subject is unclear, for the same: an officer cannot sign these yet, and has one query for what they can.
+async fn unclear(desk: &Desk, page: ListQuery) -> Result<Vec<Row>, Refusal> {
+    if !desk.may(Act::Settle) || !desk.may(Act::Resolve) {
+        return Ok(Vec::new());
+    }
+    let query = ListQuery { status: vec![Status::Waiting], waiting_for: Some("identity".to_owned()), ..page };
+    desk.app.service.list(&desk.caller, query).await
+}
+
 fn said(count: usize, more: bool) -> String {
     if more { format!("{count}+") } else { count.to_string() }
 }
@@ -98,12 +108,19 @@ fn said(count: usize, more: bool) -> String {
 /// How many wait and which is the newest, for every page of theirs to say so. `/console/waiting`
 pub(super) async fn count(desk: Desk) -> Response {
     let newest_first = || ListQuery { limit: PAGE, ..ListQuery::default() };
-    let read = async { Ok((mine(&desk, newest_first()).await?, stuck(&desk, newest_first()).await?)) };
+    let read = async {
+        let lists = [
+            mine(&desk, newest_first()).await?,
+            stuck(&desk, newest_first()).await?,
+            unclear(&desk, newest_first()).await?,
+        ];
+        Ok(lists)
+    };
     match read.await {
-        Ok((mine, stuck)) => {
-            let full = mine.len() >= PAGE as usize || stuck.len() >= PAGE as usize;
-            let newest = mine.first().into_iter().chain(stuck.first()).map(|row| row.id.to_string()).max();
-            let count = mine.len() + stuck.len();
+        Ok(lists) => {
+            let full = lists.iter().any(|list| list.len() >= PAGE as usize);
+            let newest = lists.iter().filter_map(|list| list.first()).map(|row| row.id.to_string()).max();
+            let count: usize = lists.iter().map(Vec::len).sum();
             Json(json!({ "count": count, "shown": said(count, full), "newest": newest })).into_response()
         }
         Err(refusal) => respond::refused(&desk, &refusal),
@@ -149,7 +166,7 @@ fn waiting(
     }
 }
 
-fn stopped(desk: &Desk, stuck: &[Row], marked: &BTreeSet<RequestId>) -> Markup {
+fn stopped(desk: &Desk, stuck: &[Row], unclear: &[Row], marked: &BTreeSet<RequestId>) -> Markup {
     html! {
         h2 { "Stuck" }
         @if stuck.is_empty() {
@@ -158,6 +175,10 @@ fn stopped(desk: &Desk, stuck: &[Row], marked: &BTreeSet<RequestId>) -> Markup {
             p { "These stopped half way, and wait for you to say how to go on." }
             (list::table(desk, stuck, marked, false))
         }
-        p.quiet { (show::number(stuck.len() as u64)) " stuck now." }
+        @if !unclear.is_empty() {
+            h2 { "Who is meant?" }
+            p { "Several people match what was asked. These wait until somebody says who is meant." }
+            (list::table(desk, unclear, marked, false))
+        }
     }
 }

@@ -24,8 +24,6 @@ use crate::serve::Closing;
 
 /// How many entries are told of at once; whoever is further behind looks at everything again anyway.
 const BATCH: u32 = 512;
-/// How long to wait for the checkpoint over what was committed.
-const CATCH_UP: Duration = Duration::from_millis(20);
 
 /// Tells what happens.
 pub(super) async fn listen(
@@ -100,13 +98,13 @@ impl Listener {
                 self.look_again().await.ok()?;
             }
             let _ = *self.changes.borrow_and_update();
-            let entries = self.app.service.feed(self.next, BATCH).await.ok()?;
-            if let Some((last, _)) = entries.last() {
-                let last = *last;
-                self.next = last.saturating_add(1);
+            let entries = self.committed().await?;
+            if !entries.is_empty() {
+                self.next = self.next.saturating_add(entries.len() as u64);
+                let last = self.next.saturating_sub(1);
                 let about: BTreeSet<String> = entries
                     .iter()
-                    .filter_map(|(_, entry)| serde_json::from_slice::<About>(entry).ok()?.request)
+                    .filter_map(|entry| serde_json::from_slice::<About>(entry).ok()?.request)
                     .collect();
                 let data = serde_json::to_string(&about).unwrap_or_default();
                 return Some((Ok(Event::default().id(last.to_string()).event("changed").data(data)), self));
@@ -114,13 +112,22 @@ impl Listener {
             if spoke.elapsed() >= heartbeat {
                 return Some((Ok(Event::default().comment("")), self));
             }
-            let (size, _) = self.app.service.store().head().await.ok()?;
-            // Committed and not yet under a checkpoint: that one is due any moment, and wakes nobody.
-            let patience = if size > self.next { CATCH_UP } else { heartbeat };
-            if !self.wait(patience).await {
+            if !self.wait(heartbeat).await {
                 return None;
             }
         }
+    }
+
+    /// What was committed since, whether or not a checkpoint stands over it by now: the pages show it already, and nothing
+    /// of an entry is told but which request it is about.
+    async fn committed(&self) -> Option<Vec<Vec<u8>>> {
+        let store = self.app.service.store();
+        let (size, _) = store.head().await.ok()?;
+        let room = size.saturating_sub(self.next).min(u64::from(BATCH)) as u32;
+        if room == 0 {
+            return Some(Vec::new());
+        }
+        store.entries(self.next, room).await.ok()
     }
 
     /// Whether they still may: their session may have been ended while they listened.

@@ -16,7 +16,11 @@ pub(super) fn section(desk: &Desk, seen: &Seen) -> Markup {
     let Some(plan) = &picture.plan else {
         return html! {
             h2 { "What would happen" }
+            @if picture.unresolved.is_some() {
+                p.quiet { (words::say("plan.unresolved")) }
+            } @else {
             p.quiet { "The sources have not been looked at" @if picture.proofs.is_empty() && picture.row.status.is_open() { ", for nobody has proved to be the one whose data it is" } "." }
+            }
         };
     };
     let lines = || plan.sources.iter().flat_map(|source| &source.lines);

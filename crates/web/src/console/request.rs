@@ -1,5 +1,7 @@
 //! `/console/requests/{id}`: a request at a glance. Who asks, for whom, what exactly would happen, what is missing, by when.
 
+use std::collections::BTreeSet;
+
 use axum::response::Response;
 use countersign_core::id::RequestId;
 use countersign_core::plan::Treatment;
@@ -9,7 +11,8 @@ use countersign_service::caller::Act;
 use countersign_service::console::Told;
 use countersign_service::ports::store::Status;
 use countersign_service::refusal::Refusal;
-use countersign_service::settings::Effect;
+use countersign_service::settings::datamap::DataMap;
+use countersign_service::settings::{Effect, Settings};
 use maud::{Markup, html};
 
 use super::desk::{Desk, Of};
@@ -23,6 +26,8 @@ pub(super) struct Seen {
     pub(super) effect: Effect,
     /// Where the settings let its reader break the glass over such an action.
     pub(super) emergency: Option<Emergency>,
+    /// By what the sources tell people apart: what was not stated comes first.
+    pub(super) kinds: Vec<String>,
 }
 
 /// What breaking the glass means here.
@@ -79,7 +84,19 @@ pub(super) async fn seen(desk: &Desk, id: RequestId) -> Result<Seen, Refusal> {
         seats: it.seats_of(&settings.policies, action),
         review_within_ms: it.review_within_ms,
     });
-    Ok(Seen { told, effect, emergency })
+    let kinds = kinds(&settings, &told);
+    Ok(Seen { told, effect, emergency, kinds })
+}
+
+fn kinds(settings: &Settings, told: &Told) -> Vec<String> {
+    let kinds: BTreeSet<&str> = settings.maps.values().flat_map(DataMap::identity_kinds).collect();
+    let stated = |kind: &str| match &told.picture.target {
+        Target::Subject { stated } => stated.iter().any(|identity| identity.kind == kind),
+        Target::Dataset { .. } => false,
+    };
+    let mut kinds: Vec<String> = kinds.into_iter().map(str::to_owned).collect();
+    kinds.sort_by_key(|kind| stated(kind));
+    kinds
 }
 
 fn draw(desk: &Desk, seen: &Seen) -> Markup {
@@ -105,9 +122,10 @@ fn draw(desk: &Desk, seen: &Seen) -> Markup {
                 }
                 aside {
                     section.decide id="glass-review" data-live { (glass::review(desk, seen)) }
+                    (decide::halted(desk, seen))
                     (decide::section(desk, seen))
                     section id="votes" data-live { (votes(desk, seen)) (proofs(desk, seen)) }
-                    (decide::operator(desk, seen))
+                    (decide::besides(desk, seen))
                     (break_glass::way(desk, seen))
                     (elsewhere(desk, seen))
                 }
@@ -193,7 +211,12 @@ fn proofs(desk: &Desk, seen: &Seen) -> Markup {
             h2 { "Proofs" }
             ul.people {
                 @for proof in &picture.proofs {
-                    li { (words::of("method", &proof.method)) " for the " (proof.identity.kind) ", " (show::ago(desk, proof.at)) }
+                    li {
+                        (words::of("method", &proof.method))
+                        // What was proved by a mail is the address that it went to.
+                        @if proof.method != proof.identity.kind { " for the " (proof.identity.kind) }
+                        ", " (show::ago(desk, proof.at))
+                    }
                 }
             }
         }
@@ -207,7 +230,8 @@ fn ended(desk: &Desk, seen: &Seen) -> Markup {
         return html! {
             @if let Some(code) = &picture.stuck {
                 h2 { "Why it is stuck" }
-                p { (words::of("stuck", code)) }
+                p { (show::sentence(&words::of("stuck", code))) }
+                @if code == "source_refused" { p.quiet { (words::say("stuck.log")) } }
                 ul.steps {
                     @for step in &picture.steps {
                         li {
@@ -270,8 +294,8 @@ fn ended(desk: &Desk, seen: &Seen) -> Markup {
 fn elsewhere(desk: &Desk, seen: &Seen) -> Markup {
     let row = &seen.told.picture.row;
     html! {
-        @if desk.may(Act::ReadEvidence) || (desk.may(Act::TryPolicies) && row.status.is_open()) {
-            section {
+        section id="more" data-live {
+            @if desk.may(Act::ReadEvidence) || (desk.may(Act::TryPolicies) && row.status.is_open()) {
                 h2 { "More" }
                 ul.plain {
                     @if desk.may(Act::ReadEvidence) {

@@ -94,6 +94,13 @@ pub(super) fn earlier(here: &str, all: usize, from: usize, page: usize) -> Marku
     html! { @if next < all { p { a.button.second href={ (here) "?from=" (next) } { "Earlier ones" } } } }
 }
 
+/// A remark as a sentence of its own.
+pub(super) fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(char::to_uppercase);
+    first.into_iter().flatten().chain(letters).chain(['.']).collect()
+}
+
 /// A number with blanks between thousands.
 pub(super) fn number(count: u64) -> String {
     let digits = count.to_string();

@@ -13,7 +13,7 @@ pub(super) fn section(seen: &Seen) -> Markup {
         @if let Some(verdict) = &picture.verdict {
             h2 { "What is missing" }
             @if let Some(matches) = picture.unresolved {
-                p.note.bad { (matches) " people match. Somebody has to say who is meant before anything is signed." }
+                p.note.bad { (matches) " people match what was asked, and nothing is signed before that is settled." }
             }
             (of(verdict))
         }

@@ -43,8 +43,7 @@ async fn page(visit: &Visit, id: RequestId, app: &App, key: &str) -> Response {
         }
         Err(Refusal::NoChallenge) => {
             let title = visit.say("link.gone.title");
-            let content =
-                html! { h1 { (title) } p.lead { (visit.say("mandate.gone")) } p.quiet { (visit.contact()) } };
+            let content = html! { h1 { (title) } p.lead { (visit.say("mandate.gone")) } };
             respond::page(visit, StatusCode::GONE, title, &content)
         }
         Err(refusal) => respond::refused(visit, &refusal),
@@ -59,6 +58,7 @@ fn draw(visit: &Visit, id: RequestId, key: &str, seen: &MandateSeen) -> maud::Ma
         "erase" => visit.fill("action.erase.mail", name),
         other => other.to_owned(),
     };
+    let asked = if seen.confirmed { "mandate.revoke" } else { "mandate.no" };
     let waits = matches!(seen.status, Status::Waiting | Status::Released);
     let stands = match (seen.status, seen.confirmed) {
         (Status::Withdrawn, _) => Some("mandate.revoked"),
@@ -69,14 +69,19 @@ fn draw(visit: &Visit, id: RequestId, key: &str, seen: &MandateSeen) -> maud::Ma
     html! {
         h1 { (visit.say("mandate.title")) }
         p.lead { (visit.fill("mandate.lead", &[("agent", &seen.agent), ("what", &what)])) }
-        @if let Some(text) = &seen.text { blockquote { (text) } }
-        @if let Some(stands) = stands { p { strong { (visit.say(stands)) } } }
+        @if let Some(text) = &seen.text {
+            p { (visit.fill("mandate.text", &[("agent", &seen.agent)])) }
+            blockquote { (text) }
+        }
+        @if let Some(stands) = stands { div.note.good[stands == "mandate.confirmed"] role="status" { p { strong { (visit.say(stands)) } } } }
         @if waits {
             form method="post" action={ (visit.root) "/mandates/" (id) } {
                 (visit.fields())
                 input type="hidden" name="key" value=(key);
-                @if !seen.confirmed { button type="submit" name="answer" value="confirm" { (visit.say("mandate.confirm")) } " " }
-                button.second type="submit" name="answer" value="revoke" { (visit.say("mandate.revoke")) }
+                div.buttons {
+                    @if !seen.confirmed { button type="submit" name="answer" value="confirm" { (visit.say("mandate.confirm")) } }
+                    button.second type="submit" name="answer" value="revoke" { (visit.say(asked)) }
+                }
             }
             p.quiet { (visit.say("mandate.later")) }
         }

@@ -175,7 +175,7 @@ fn step(visit: &Visit, id: RequestId, seen: &Seen, missing: &Missing, zone: &Tim
         Missing::Verification { method } => proof(visit, id, seen, method),
         // Looking anew is our own business; before the first look another step stands for it.
         Missing::Survey => return None,
-        Missing::Identity => now("step.identity"),
+        Missing::Identity => now("step.identity").with(visit.say("step.identity.about")),
         Missing::Vote { group, need, have } => {
             let group = named(group);
             let (have, need) = (have.to_string(), need.to_string());
