@@ -110,6 +110,11 @@ pub(crate) trait Dialect: Send + Sync {
         None
     }
 
+    /// Whether a statement that changes rows may begin with rows collected for it alone, and takes them as they are.
+    fn says_anew(&self) -> bool {
+        false
+    }
+
     /// How a ring of tables is deleted whose keys can neither be emptied nor wait.
     fn ring(&self) -> Ring {
         Ring::Together

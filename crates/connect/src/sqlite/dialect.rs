@@ -95,6 +95,10 @@ impl Dialect for Sqlite {
         true
     }
 
+    fn says_anew(&self) -> bool {
+        true
+    }
+
     fn locks_rows(&self) -> bool {
         false
     }
