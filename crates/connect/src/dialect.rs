@@ -110,7 +110,8 @@ pub(crate) trait Dialect: Send + Sync {
         None
     }
 
-    /// Whether a statement that changes rows may begin with rows collected for it alone, and takes them as they are.
+    /// Whether a statement that changes rows may begin with rows collected for it alone, and that costs less than a
+    /// temporary table.
     fn says_anew(&self) -> bool {
         false
     }

@@ -3,7 +3,7 @@
 
 mod catalog;
 mod connection;
-mod dialect;
+pub(crate) mod dialect;
 mod erase;
 mod export;
 mod make;

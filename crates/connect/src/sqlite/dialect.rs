@@ -95,10 +95,6 @@ impl Dialect for Sqlite {
         true
     }
 
-    fn says_anew(&self) -> bool {
-        true
-    }
-
     fn locks_rows(&self) -> bool {
         false
     }
