@@ -110,6 +110,12 @@ pub(crate) trait Dialect: Send + Sync {
         None
     }
 
+    /// Whether a statement that changes rows may begin with rows collected for it alone, and that costs less than a
+    /// temporary table.
+    fn says_anew(&self) -> bool {
+        false
+    }
+
     /// How a ring of tables is deleted whose keys can neither be emptied nor wait.
     fn ring(&self) -> Ring {
         Ring::Together

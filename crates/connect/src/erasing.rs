@@ -2,9 +2,11 @@
 //! counting, comparing, acting, counting again, commit. The order stands here once; how an engine says each of it
 //! stands behind [`Transacting`]. It must not know any driver.
 
+mod ask;
 mod part;
 mod whole;
 
+pub(crate) use ask::{Answer, Ask};
 pub(crate) use part::part;
 pub(crate) use whole::whole;
 
@@ -36,6 +38,14 @@ pub(crate) struct Step<'a> {
     pub(crate) ceiling: Option<&'a Counts>,
 }
 
+/// A transaction that holds its key.
+pub(crate) struct Opened<R> {
+    /// What each part of the key's step touched, in any run of the request.
+    pub(crate) parts: Vec<String>,
+    /// The catalogue.
+    pub(crate) read: R,
+}
+
 /// A transaction of an engine that has begun. Dropped without [`commit`](Self::commit), it has done nothing.
 #[async_trait]
 pub(crate) trait Transacting: Send + Sized {
@@ -59,6 +69,14 @@ pub(crate) trait Transacting: Send + Sized {
 
     /// Takes a receipt's key; false if it is taken. Waits for a transaction that is taking it.
     async fn take(&mut self, key: &ReceiptKey) -> Result<bool, Self::Error>;
+    /// Takes the key of a whole step, and reads what comes before any statement about rows; `None` if the key is taken.
+    async fn open(&mut self, key: &ReceiptKey) -> Result<Option<Opened<Self::Read>>, Self::Error> {
+        if !self.take(key).await? {
+            return Ok(None);
+        }
+        let parts = self.parts(key).await?;
+        Ok(Some(Opened { parts, read: self.read().await? }))
+    }
     /// The receipt under a key.
     async fn find(&mut self, key: &ReceiptKey) -> Result<Option<Receipt>, Self::Error>;
     /// What each part of the key's step touched, in any run of the request.
@@ -74,6 +92,11 @@ pub(crate) trait Transacting: Send + Sized {
     async fn texts(&mut self, sql: &Sql) -> Result<Vec<Vec<Option<String>>>, Self::Error>;
     /// How many rows a statement touched, whatever it returns.
     async fn execute(&mut self, sql: &Sql) -> Result<u64, Self::Error>;
+    /// All of them in this order, and what came of each; the first error, if there is one. An engine that waits for one
+    /// answer before it takes the next statement has nothing to do here.
+    async fn together(&mut self, asked: &[Ask]) -> Result<Vec<Answer>, Self::Error> {
+        ask::in_turn(self, asked).await
+    }
     /// Puts what `sql` selects into the temporary table of a node.
     async fn collect(&mut self, node: usize, sql: &Sql) -> Result<(), Self::Error>;
     /// What Rust makes of old values, put where the statements that clear find it, in place of what was made before. An
@@ -106,11 +129,16 @@ async fn record<T: Transacting>(on: &mut T, key: &ReceiptKey, touched: Counts) -
 
 /// What the parts of a key's step have touched so far; `None`: there are none.
 async fn so_far<T: Transacting>(on: &mut T, key: &ReceiptKey) -> Result<Option<Counts>, T::Error> {
+    let parts = on.parts(key).await?;
+    Ok(sum_of(on.source(), parts)?)
+}
+
+fn sum_of(source: &str, parts: Vec<String>) -> Result<Option<Counts>, SourceError> {
     let mut sum = None;
-    for receipt in on.parts(key).await? {
+    for receipt in parts {
         let Ok(touched) = serde_json::from_str(&receipt) else {
             let reason = "a receipt of a part cannot be read: how much was done is not known";
-            return Err(refused(on.source(), reason).into());
+            return Err(refused(source, reason));
         };
         sum.get_or_insert_with(Counts::default).add_all(&touched);
     }
@@ -130,10 +158,14 @@ async fn roots_missing<T: Transacting>(
     for (wanted, sql) in footprint.count_roots(starts, on.dialect().locks_rows()) {
         let there = on.texts(&sql).await?.len();
         if there != wanted {
-            return Ok(Some(format!("{there} of {wanted} root rows are there")));
+            return Ok(Some(roots_there(there, wanted)));
         }
     }
     Ok(None)
+}
+
+fn roots_there(there: usize, wanted: usize) -> String {
+    format!("{there} of {wanted} root rows are there")
 }
 
 /// How many rows of a dataset are old.
@@ -154,11 +186,18 @@ async fn old_rows<T: Transacting>(
 async fn act<T: Transacting>(on: &mut T, sql: &Sql, table: &str, counted: u64) -> Result<u64, T::Error> {
     pause(on).await;
     let touched = on.execute(sql).await?;
-    if touched > counted {
-        let reason = format!("{touched} rows of `{table}` would be touched where {counted} were counted");
-        return Err(refused(on.source(), reason).into());
-    }
+    no_more(on.source(), table, touched, counted)?;
     Ok(touched)
+}
+
+/// # Errors
+/// `Refused` where more rows were touched than were counted.
+fn no_more(source: &str, table: &str, touched: u64, counted: u64) -> Result<(), SourceError> {
+    if touched <= counted {
+        return Ok(());
+    }
+    let reason = format!("{touched} rows of `{table}` would be touched where {counted} were counted");
+    Err(refused(source, reason))
 }
 
 /// # Errors

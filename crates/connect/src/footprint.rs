@@ -5,11 +5,13 @@
 //! - [`reach`]: the SQL that collects reached rows, as common table expressions or temporary tables.
 //! - [`ties`]: foreign keys onto rows that go: which pointers are emptied first, in which order tables are deleted.
 //! - [`count`], [`guard`], [`act`], [`read`]: counting, whether somebody else's rows are in the way, erasing, exporting.
+//! - [`anew`]: erasing without temporary tables, where each statement can say anew which rows it is about.
 //! - [`sample`]: a few rows, masked, for whoever looks at a plan.
 //! - [`index`]: which ways no index serves.
 //! - [`part`]: what of an erasure may go in transactions of its own.
 
 pub(crate) mod act;
+mod anew;
 pub(crate) mod build;
 pub(crate) mod check;
 pub(crate) mod clear;
@@ -48,6 +50,8 @@ pub(crate) struct Footprint<'a> {
     pub(crate) lines: Vec<PlanLine>,
     pub(crate) effects: Vec<Effect<'a>>,
     pub(crate) ties: ties::Ties,
+    /// Whether each statement says anew which rows it is about; else they were collected.
+    pub(crate) anew: bool,
 }
 
 /// A table of the map.
@@ -160,9 +164,12 @@ impl<'a> Node<'a> {
     }
 }
 
+/// How the names begin under which reached rows are collected.
+pub(crate) const REACHED: &str = "countersign_reach_";
+
 /// The name under which a node's reached rows are collected.
 pub(crate) fn reach_name(node: usize) -> String {
-    format!("countersign_reach_{node}")
+    format!("{REACHED}{node}")
 }
 
 /// `a`, or `(a, b)`.

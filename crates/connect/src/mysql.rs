@@ -14,11 +14,12 @@ mod make;
 mod receipt;
 mod rights;
 mod roots;
+mod sessions;
 mod statement;
 mod survey;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -31,7 +32,6 @@ use countersign_service::ports::source::{
 use countersign_service::settings::datamap::{DataMap, Root};
 use mysql_async::{Error, Opts};
 use tokio::sync::{Semaphore, mpsc};
-use tokio::time::timeout;
 
 use crate::discover::content;
 use crate::erasing::Step;
@@ -44,10 +44,7 @@ use crate::memory::Memory;
 use crate::recipe::PseudonymKey;
 use crate::sql::Sql;
 use catalog::Read;
-use connection::{Limits, Session};
-
-/// How long to wait for a connection, and for a free one.
-const PATIENCE: Duration = Duration::from_secs(10);
+use connection::{Limits, Rested, Session};
 
 /// How a database is used.
 #[derive(Clone)]
@@ -99,6 +96,8 @@ pub struct MysqlSource {
     limits: Limits,
     pace: Duration,
     places: Arc<Semaphore>,
+    /// The connection of the last erasure.
+    rested: Mutex<Option<Rested>>,
     /// In place of the server's own dialect.
     forced: Option<&'static dialect::MySql>,
     memory: Memory,
@@ -137,35 +136,11 @@ impl MysqlSource {
             limits,
             pace: Duration::from_millis(options.pace_ms),
             places: Arc::new(Semaphore::new(options.pool_size.max(1))),
+            rested: Mutex::default(),
             forced: options.opens_once.then_some(&dialect::MARIADB_OPENING_ONCE),
             memory: Memory::default(),
             pseudonyms: options.pseudonyms,
         })
-    }
-
-    async fn session(&self) -> Result<Session, SourceError> {
-        let place = timeout(PATIENCE, Arc::clone(&self.places).acquire_owned())
-            .await
-            .ok()
-            .and_then(Result::ok)
-            .ok_or_else(|| unavailable(&self.name, "no connection became free in time"))?;
-        match timeout(PATIENCE, Session::open(&self.opts, self.limits, self.forced, place)).await {
-            Ok(session) => session.map_err(|it| self.failed(&it)),
-            Err(_) => Err(unavailable(&self.name, "the server does not answer")),
-        }
-    }
-
-    /// A session in a transaction that reads everything at one moment.
-    async fn reading(&self) -> Result<Session, SourceError> {
-        let mut session = self.session().await?;
-        let begin = [
-            "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",
-            "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",
-        ];
-        for statement in begin {
-            session.run(statement).await.map_err(|it| self.failed(&it))?;
-        }
-        Ok(session)
     }
 
     fn failed(&self, error: &Error) -> SourceError {

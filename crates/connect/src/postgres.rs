@@ -3,7 +3,7 @@
 
 mod catalog;
 mod connection;
-mod dialect;
+pub(crate) mod dialect;
 mod erase;
 mod export;
 mod make;
@@ -14,6 +14,7 @@ mod roots;
 mod survey;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -85,6 +86,8 @@ pub struct PostgresSource {
     limits: String,
     pace: Duration,
     pool: deadpool_postgres::Pool,
+    /// Whether the table of receipts has been seen.
+    prepared: AtomicBool,
     memory: Memory,
     pseudonyms: Option<PseudonymKey>,
 }
@@ -108,6 +111,7 @@ impl PostgresSource {
             limits: format!("SET LOCAL lock_timeout = {lock}; SET LOCAL statement_timeout = {statement}"),
             pace: Duration::from_millis(options.pace_ms),
             pool,
+            prepared: AtomicBool::new(false),
             memory: Memory::default(),
             pseudonyms: options.pseudonyms,
         })

@@ -4,15 +4,17 @@ use std::ops::ControlFlow::{self, Break, Continue};
 
 use countersign_core::plan::Counts;
 use countersign_core::time::Timestamp;
-use countersign_service::ports::source::{Stepped, Target};
+use countersign_service::ports::source::{SourceError, Stepped, Target};
+use countersign_service::settings::datamap::Root;
 
 use super::{
-    Step, Transacting, act, as_they_should_be, old_rows, pause, record, roots_missing, so_far, standing,
-    starts,
+    Answer, Ask, Opened, Step, Transacting, act, as_they_should_be, no_more, old_rows, pause, record,
+    roots_there, standing, starts, sum_of,
 };
+use crate::footprint::Footprint;
 use crate::footprint::act::Act;
+use crate::footprint::lookup::{self, Remembered};
 use crate::footprint::reach::Start;
-use crate::footprint::{Footprint, lookup};
 use crate::job::{beyond, other_schema, plus, refused};
 use crate::sql::Sql;
 
@@ -22,16 +24,16 @@ type End = ControlFlow<Stepped, Counts>;
 /// Does a step. Its key is of the whole.
 pub(crate) async fn whole<T: Transacting>(mut on: T, step: &Step<'_>) -> Result<Stepped, T::Error> {
     // INVARIANT 6: the receipt is the first statement. Whoever finds its key taken has nothing to do.
-    if !on.take(step.key).await? {
+    let Some(Opened { parts, read }) = on.open(step.key).await? else {
         return standing(&mut on, step.key).await;
-    }
-    let parts = so_far(&mut on, step.key).await?.unwrap_or_default();
+    };
+    let parts = sum_of(on.source(), parts)?.unwrap_or_default();
     let end = match step.target {
         Target::Subject(roots) => {
             let starts = starts(&on, step.map, roots)?;
-            subject(&mut on, step, &starts, &parts).await?
+            subject(&mut on, step, &read, &starts, &parts).await?
         }
-        Target::Dataset { name, before } => dataset(&mut on, step, name, *before, &parts).await?,
+        Target::Dataset { name, before } => dataset(&mut on, step, &read, name, *before, &parts).await?,
     };
     match end {
         Break(stepped) => Ok(stepped),
@@ -46,12 +48,12 @@ pub(crate) async fn whole<T: Transacting>(mut on: T, step: &Step<'_>) -> Result<
 async fn dataset<T: Transacting>(
     on: &mut T,
     step: &Step<'_>,
+    read: &T::Read,
     name: &str,
     before: Timestamp,
     parts: &Counts,
 ) -> Result<End, T::Error> {
-    let read = on.read().await?;
-    let purge = on.purge(step.map, &read, name)?;
+    let purge = on.purge(step.map, read, name)?;
     if let Some(what) = other_schema(step.map, &purge.fingerprint()) {
         return Ok(Break(Stepped::Changed { what: what.to_owned() }));
     }
@@ -67,67 +69,203 @@ async fn dataset<T: Transacting>(
 async fn subject<T: Transacting>(
     on: &mut T,
     step: &Step<'_>,
+    read: &T::Read,
     starts: &[Start],
     parts: &Counts,
 ) -> Result<End, T::Error> {
-    let read = on.read().await?;
-    let footprint = on.footprint(step.map, &read)?;
+    let mut footprint = on.footprint(step.map, read)?;
     if let Some(what) = other_schema(step.map, &footprint.fingerprint()) {
         return Ok(Break(Stepped::Changed { what: what.to_owned() }));
     }
-    if let Some(what) = roots_missing(on, &footprint, starts).await? {
-        return Ok(Break(Stepped::Changed { what }));
+    // What parts have cleared is told from the rest by collected rows.
+    let acts = footprint.acts_anew_if(parts.rows() == 0);
+    let mut seen = look(on, &footprint, starts).await?;
+    if let Some((there, wanted)) = seen.roots.iter().find(|(there, wanted)| there != wanted) {
+        return Ok(Break(Stepped::Changed { what: roots_there(*there, *wanted) }));
     }
-    for i in footprint.reach_order.iter().copied().filter(|it| footprint.nodes[*it].held) {
-        if let Some(lock) = footprint.lock_shared(i) {
-            on.execute(&lock).await?;
-        }
-        let mut sql = Sql::new(on.dialect());
-        footprint.reached(i, starts, &mut sql);
-        on.collect(i, &sql).await?;
-    }
-    let mut sql = Sql::new(on.dialect());
-    footprint.count(&mut sql);
-    let mut found = on.lines(&sql).await?;
     if parts.rows() > 0 {
-        found = without_those_cleared(on, &footprint, found).await?;
+        seen.found = without_those_cleared(on, &footprint, seen.found).await?;
     }
-    let counted = plus(&footprint.counts(on.source(), &found), parts);
+    let counted = plus(&footprint.counts(on.source(), &seen.found), parts);
     if beyond(&counted, step.ceiling) {
         return Ok(Break(Stepped::Beyond { counted }));
     }
-    if let Some(sql) = footprint.strangers()
-        && let Some(reason) = footprint.stopped(&on.lines(&sql).await?)
-    {
+    if let Some(reason) = footprint.stopped(&seen.strangers) {
         return Err(refused(on.source(), reason).into());
     }
-    remember(on, &footprint, starts).await?;
+    on.memory().keep(std::mem::take(&mut seen.remembered));
     on.make(&footprint.makings()).await?;
-    for Act { sql, lines } in footprint.acts() {
-        let Some(of) = lines else {
-            pause(on).await;
-            on.execute(&sql).await?;
-            continue;
-        };
-        let counted = found.iter().filter(|(line, _)| of.contains(line)).map(|(_, rows)| rows).sum();
-        let table = of.first().and_then(|it| footprint.lines.get(*it)).map_or("", |it| &*it.table);
-        act(on, &sql, table, counted).await?;
+    do_all(on, &footprint, starts, acts, &seen).await?;
+    Ok(Continue(footprint.touched(on.source(), &seen.found)))
+}
+
+/// What is there before anything is done.
+#[derive(Default)]
+struct Seen {
+    /// How many root rows are there of how many.
+    roots: Vec<(usize, usize)>,
+    /// `line, rows`.
+    found: Vec<(usize, u64)>,
+    /// The same of rows that are still to be cleared, where each statement says anew which rows it is about: afterwards
+    /// nothing may tell any more which rows these were.
+    uncleared: Vec<(usize, u64)>,
+    /// `guard, rows` of others in the way.
+    strangers: Vec<(usize, u64)>,
+    /// What leads from the root rows to others, for the look afterwards.
+    remembered: Vec<Remembered>,
+}
+
+/// What an answer is about.
+enum About<'a> {
+    Roots(usize),
+    Collecting,
+    Rows,
+    Uncleared,
+    Strangers,
+    Root(&'a Root, Vec<&'a str>),
+}
+
+/// Locks the roots, collects rows where they have to be, and looks at what is there.
+async fn look<T: Transacting>(
+    on: &mut T,
+    footprint: &Footprint<'_>,
+    starts: &[Start],
+) -> Result<Seen, T::Error> {
+    let (abouts, asked) = questions(footprint, starts);
+    let mut seen = Seen::default();
+    for (about, answer) in abouts.into_iter().zip(on.together(&asked).await?) {
+        match about {
+            About::Roots(wanted) => seen.roots.push((answer.texts().len(), wanted)),
+            About::Collecting => {}
+            About::Rows => seen.found = answer.lines(),
+            About::Uncleared => seen.uncleared = answer.lines(),
+            About::Strangers => seen.strangers = answer.lines(),
+            About::Root(root, columns) => {
+                let rows = answer.texts().into_iter();
+                seen.remembered.extend(rows.filter_map(|row| lookup::remembered(root, &columns, row)));
+            }
+        }
     }
-    let look = if footprint.catalog.nothing_acts() {
+    Ok(seen)
+}
+
+fn questions<'a>(footprint: &Footprint<'a>, starts: &[Start]) -> (Vec<About<'a>>, Vec<Ask>) {
+    let mut all: Vec<(About<'a>, Ask)> = vec![];
+    for (wanted, sql) in footprint.count_roots(starts, footprint.dialect.locks_rows()) {
+        all.push((About::Roots(wanted), Ask::Texts(sql)));
+    }
+    let held = footprint.reach_order.iter().copied().filter(|it| footprint.nodes[*it].held);
+    for i in held.filter(|_| !footprint.anew) {
+        all.extend(footprint.lock_shared(i).map(|it| (About::Collecting, Ask::Execute(it))));
+        let mut sql = Sql::new(footprint.dialect);
+        footprint.reached(i, starts, &mut sql);
+        all.push((About::Collecting, Ask::Collect(i, sql)));
+    }
+    let mut count = Sql::new(footprint.dialect);
+    footprint.count(&mut count);
+    all.push((About::Rows, Ask::Lines(footprint.said(starts, count))));
+    if footprint.anew {
+        let uncleared = footprint.left_uncleared().map(|it| Ask::Lines(footprint.said(starts, it)));
+        all.extend(uncleared.map(|it| (About::Uncleared, it)));
+    }
+    let strangers = footprint.strangers().map(|it| Ask::Lines(footprint.said(starts, it)));
+    all.extend(strangers.map(|it| (About::Strangers, it)));
+    for root in &footprint.map.roots {
+        if let Some((sql, columns)) = footprint.remember(root, starts) {
+            all.push((About::Root(root, columns), Ask::Texts(sql)));
+        }
+    }
+    all.into_iter().unzip()
+}
+
+/// What an answer is held against.
+enum Bound<'a> {
+    None,
+    /// No more rows of a table than were counted. Fewer may be right, where a row had its value already or the database
+    /// itself removed some with others.
+    AtMost(&'a str, u64),
+    /// As many as were to be cleared: who says anew which rows are the subject's may not find them again.
+    Exactly(&'a str, u64),
+    /// Nothing may be left.
+    Nothing,
+}
+
+fn bound<'a>(footprint: &'a Footprint<'_>, seen: &Seen, act: &Act) -> Bound<'a> {
+    let Some(of) = &act.lines else { return Bound::None };
+    let table = of.first().and_then(|it| footprint.lines.get(*it)).map_or("", |it| &*it.table);
+    let rows =
+        |all: &[(usize, u64)]| all.iter().filter(|(it, _)| of.contains(it)).map(|(_, rows)| rows).sum();
+    if footprint.anew && !act.deletes {
+        Bound::Exactly(table, rows(&seen.uncleared))
+    } else {
+        Bound::AtMost(table, rows(&seen.found))
+    }
+}
+
+/// Changes and removes rows, and looks whether they are as they should be.
+async fn do_all<T: Transacting>(
+    on: &mut T,
+    footprint: &Footprint<'_>,
+    starts: &[Start],
+    acts: Vec<Act>,
+    seen: &Seen,
+) -> Result<(), T::Error> {
+    let mut all: Vec<(Bound<'_>, Ask)> = vec![];
+    for act in acts {
+        all.push((bound(footprint, seen, &act), Ask::Execute(footprint.said(starts, act.sql))));
+    }
+    let look = if footprint.anew {
+        None
+    } else if footprint.catalog.nothing_acts() {
         footprint.left_uncleared()
     } else {
-        let mut sql = Sql::new(on.dialect());
+        let mut sql = Sql::new(footprint.dialect);
         footprint.left(None, &mut sql);
         Some(sql)
     };
-    if let Some(sql) = look {
-        let left = on.lines(&sql).await?;
-        let left = footprint.touched(on.source(), &left);
-        if let Some((_, table, rows, _)) = left.beyond(&Counts::default()) {
-            as_they_should_be(on.source(), table, rows)?;
+    all.extend(look.map(|it| (Bound::Nothing, Ask::Lines(it))));
+    if on.pace().is_zero() {
+        let (bounds, asked): (Vec<Bound<'_>>, Vec<Ask>) = all.into_iter().unzip();
+        for (bound, answer) in bounds.iter().zip(on.together(&asked).await?) {
+            held(on.source(), footprint, bound, answer)?;
+        }
+        return Ok(());
+    }
+    for (bound, ask) in all {
+        if !matches!(bound, Bound::Nothing) {
+            pause(on).await;
+        }
+        for answer in on.together(&[ask]).await? {
+            held(on.source(), footprint, &bound, answer)?;
         }
     }
-    Ok(Continue(footprint.touched(on.source(), &found)))
+    Ok(())
+}
+
+/// # Errors
+/// `Refused` where an answer is not within its bound.
+fn held(
+    source: &str,
+    footprint: &Footprint<'_>,
+    bound: &Bound<'_>,
+    answer: Answer,
+) -> Result<(), SourceError> {
+    match bound {
+        Bound::None => Ok(()),
+        Bound::AtMost(table, counted) => no_more(source, table, answer.touched(), *counted),
+        Bound::Exactly(table, counted) => {
+            let touched = answer.touched();
+            no_more(source, table, touched, *counted)?;
+            as_they_should_be(source, table, counted - touched)
+        }
+        Bound::Nothing => {
+            let left = footprint.touched(source, &answer.lines());
+            match left.beyond(&Counts::default()) {
+                Some((_, table, rows, _)) => as_they_should_be(source, table, rows),
+                None => Ok(()),
+            }
+        }
+    }
 }
 
 /// What was found, but for rows that parts have cleared: they are reached still, and were counted already.
@@ -143,18 +281,4 @@ async fn without_those_cleared<T: Transacting>(
     found.retain(|(line, _)| !in_parts.contains(line));
     found.extend(left.into_iter().filter(|(line, _)| in_parts.contains(line)));
     Ok(found)
-}
-
-/// Keeps what leads from the root rows to others, for the look afterwards.
-async fn remember<T: Transacting>(
-    on: &mut T,
-    footprint: &Footprint<'_>,
-    starts: &[Start],
-) -> Result<(), T::Error> {
-    for root in &footprint.map.roots {
-        let Some((sql, columns)) = footprint.remember(root, starts) else { continue };
-        let rows = on.texts(&sql).await?;
-        on.memory().keep(rows.into_iter().filter_map(|row| lookup::remembered(root, &columns, row)));
-    }
-    Ok(())
 }

@@ -11,6 +11,20 @@ pub(crate) struct Act {
     pub(crate) sql: Sql,
     /// How many rows the statement may touch at most; `None` if that was not counted.
     pub(crate) lines: Option<Vec<usize>>,
+    /// The node whose table it writes, if it writes one.
+    pub(crate) writes: Option<usize>,
+    pub(crate) deletes: bool,
+}
+
+impl Act {
+    /// A statement that changes no row.
+    fn setting(sql: Sql) -> Self {
+        Self { sql, lines: None, writes: None, deletes: false }
+    }
+
+    fn updating(sql: Sql, node: usize, lines: Option<Vec<usize>>) -> Self {
+        Self { sql, lines, writes: Some(node), deletes: false }
+    }
 }
 
 impl<'a> Footprint<'a> {
@@ -35,21 +49,21 @@ impl<'a> Footprint<'a> {
         for constraint in &self.ties.deferred {
             let mut sql = Sql::new(self.dialect);
             sql.push(&format!("SET CONSTRAINTS {constraint} DEFERRED"));
-            acts.push(Act { sql, lines: None });
+            acts.push(Act::setting(sql));
         }
         for (i, node) in self.nodes.iter().enumerate() {
             self.clear(i, node, &mut acts);
             self.untie(i, node, &mut acts);
         }
         for hook in &self.ties.hooks {
-            let (node, parent) = (&self.nodes[hook.child], &self.nodes[hook.parent]);
+            let parent = &self.nodes[hook.parent];
             let own = tuple(hook.on.iter().map(|(own, _)| format!("x.{}", quote(own))));
             let theirs =
                 hook.on.iter().map(|(_, other)| parent.carried_as(other)).collect::<Vec<_>>().join(", ");
             let lines = super::numbers(&self.deleting(parent));
             let reached = reach_name(hook.parent);
             let condition = format!("{own} IN (SELECT {theirs} FROM {reached} WHERE rule IN ({lines}))");
-            acts.push(self.empty(node, &hook.empties, &condition));
+            acts.push(self.empty(hook.child, &hook.empties, &condition));
         }
         for group in &self.ties.order {
             self.delete(group, &mut acts);
@@ -60,7 +74,7 @@ impl<'a> Footprint<'a> {
     fn clear(&self, i: usize, node: &Node<'a>, acts: &mut Vec<Act>) {
         for (line, rule) in self.clearing(node) {
             let sql = self.clear_rows(node, rule, &self.treated(i, "x", &[line]));
-            acts.push(Act { sql, lines: Some(vec![line]) });
+            acts.push(Act::updating(sql, i, Some(vec![line])));
         }
     }
 
@@ -87,7 +101,7 @@ impl<'a> Footprint<'a> {
     /// Other people's pointers, and those of rows that stay for others.
     fn untie(&self, i: usize, node: &Node<'a>, acts: &mut Vec<Act>) {
         for detach in &node.detaches {
-            acts.push(self.empty(node, &detach.empties, &self.detaches(node, detach, "x")));
+            acts.push(self.empty(i, &detach.empties, &self.detaches(node, detach, "x")));
         }
         let Some(stay) = node.stay_line else { return };
         let stays = self.row_of(i, node, "x", Some(&[stay]));
@@ -95,7 +109,7 @@ impl<'a> Footprint<'a> {
             let on = match &way.lead {
                 super::Lead::Key(on) => on,
                 super::Lead::Value(column, _) => {
-                    acts.extend(self.unname(node, n, column, &stays));
+                    acts.extend(self.unname(i, n, column, &stays));
                     continue;
                 }
             };
@@ -113,7 +127,7 @@ impl<'a> Footprint<'a> {
                 let lines: Vec<usize> =
                     origin.own_lines().filter(|it| origin.stay_line != Some(*it)).collect();
                 let leads = self.leads(node, way.origin, &way.lead, "x", Some(&lines));
-                acts.push(self.empty(node, &empties, &format!("{stays} AND {leads}")));
+                acts.push(self.empty(i, &empties, &format!("{stays} AND {leads}")));
             }
         }
         if self.dialect.locks_rows()
@@ -124,12 +138,13 @@ impl<'a> Footprint<'a> {
             let (update, column) = (self.dialect.update(&node.table.quoted), quote(&column.name));
             let mut sql = Sql::new(self.dialect);
             sql.push(&format!("{update} SET {column} = {column} WHERE {stays}"));
-            acts.push(Act { sql, lines: None });
+            acts.push(Act::updating(sql, i, None));
         }
     }
 
     /// Empties a value by which a row that stays names the subject, unless it names somebody else by it too.
-    fn unname(&self, node: &Node<'a>, way: usize, column: &str, stays: &str) -> Option<Act> {
+    fn unname(&self, i: usize, way: usize, column: &str, stays: &str) -> Option<Act> {
+        let node = &self.nodes[i];
         node.column(column).filter(|it| it.nullable && !it.generated)?;
         let ways = &node.ways[way..=way];
         let leads = self.leads(node, ways[0].origin, &ways[0].lead, "x", None);
@@ -137,14 +152,15 @@ impl<'a> Footprint<'a> {
         let (update, column) = (self.dialect.update(&node.table.quoted), quote(column));
         sql.push(&format!("{update} SET {column} = NULL WHERE {stays} AND {leads} AND NOT "));
         self.others_by(node, ways, "x", 1, &mut sql);
-        Some(Act { sql, lines: None })
+        Some(Act::updating(sql, i, None))
     }
 
-    fn empty(&self, node: &Node<'a>, columns: &[String], condition: &str) -> Act {
+    fn empty(&self, i: usize, columns: &[String], condition: &str) -> Act {
         let columns = columns.iter().map(|it| format!("{} = NULL", quote(it))).collect::<Vec<_>>().join(", ");
         let mut sql = Sql::new(self.dialect);
-        sql.push(&format!("{} SET {columns} WHERE {condition}", self.dialect.update(&node.table.quoted)));
-        Act { sql, lines: None }
+        let update = self.dialect.update(&self.nodes[i].table.quoted);
+        sql.push(&format!("{update} SET {columns} WHERE {condition}"));
+        Act::updating(sql, i, None)
     }
 
     /// Whether rows of a group of tables may point to each other along keys that can neither be emptied nor wait.
@@ -160,7 +176,7 @@ impl<'a> Footprint<'a> {
         if wanted {
             let mut sql = Sql::new(self.dialect);
             sql.push(&format!("SET SESSION foreign_key_checks = {to}"));
-            acts.push(Act { sql, lines: None });
+            acts.push(Act::setting(sql));
         }
     }
 
@@ -179,7 +195,7 @@ impl<'a> Footprint<'a> {
                 let (text, lines) = statement(*i);
                 let mut sql = Sql::new(self.dialect);
                 sql.push(&text);
-                acts.push(Act { sql, lines: Some(lines) });
+                acts.push(Act { sql, lines: Some(lines), writes: Some(*i), deletes: true });
             }
             self.switch_checks(unchecked, "1", acts);
             return;
@@ -191,6 +207,7 @@ impl<'a> Footprint<'a> {
             sql.push(&format!("d{n} AS ({} RETURNING 1)", statement(*i).0));
         }
         sql.push(" SELECT 1");
-        acts.push(Act { sql, lines: None });
+        // Of several tables at once; nothing is said anew where there is such a ring.
+        acts.push(Act { sql, lines: None, writes: None, deletes: true });
     }
 }

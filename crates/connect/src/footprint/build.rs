@@ -81,6 +81,7 @@ impl<'a> Footprint<'a> {
             lines: lines.lines,
             effects: lines.effects,
             ties: Ties::default(),
+            anew: false,
         };
         ties::tie(&mut footprint, &mut findings);
         footprint.hold();

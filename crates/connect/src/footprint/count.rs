@@ -82,6 +82,10 @@ impl<'a> Footprint<'a> {
     pub(crate) fn treated(&self, i: usize, alias: &str, lines: &[usize]) -> String {
         let node = &self.nodes[i];
         match &*node.ways {
+            // Every reached row has the only line that there is.
+            [way] if self.anew && node.stay_line.is_none() => {
+                self.leads(node, way.origin, &way.lead, alias, None)
+            }
             _ if node.held && !node.table.row_id.is_empty() => self.row_of(i, node, alias, Some(lines)),
             [way] => self.leads(node, way.origin, &way.lead, alias, None),
             _ => "1 = 0".to_owned(),

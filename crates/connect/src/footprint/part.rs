@@ -240,7 +240,7 @@ impl<'a> Footprint<'a> {
         self.reach_order.iter().copied().filter(|it| origins.contains(it)).collect()
     }
 
-    fn origins(&self, i: usize, all: &mut BTreeSet<usize>) {
+    pub(super) fn origins(&self, i: usize, all: &mut BTreeSet<usize>) {
         for way in &self.nodes[i].ways {
             if all.insert(way.origin) {
                 self.origins(way.origin, all);

@@ -2,13 +2,13 @@
 //! tables depend on them: as common table expressions where nothing may be written, as temporary tables in an
 //! erasing transaction, where the rows that led somewhere go before what they led to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use countersign_core::plan::Treatment;
 use countersign_service::settings::datamap::{Compare, Link, Part, Root, Template};
 
 use super::count::bytes;
-use super::{Detach, Footprint, Lead, Node, numbers, reach_name, tuple};
+use super::{Detach, Footprint, Lead, Node, REACHED, numbers, reach_name, tuple};
 use crate::catalog::{Column, Kind};
 use crate::sql::{Param, Sql, quote};
 
@@ -29,6 +29,13 @@ enum Carry {
     Bytes,
 }
 
+/// The nodes whose collected rows stand in a statement.
+pub(super) fn named(text: &str) -> BTreeSet<usize> {
+    let pieces = text.split(REACHED).skip(1);
+    let number = |it: &str| it.split(|c: char| !c.is_ascii_digit()).next().and_then(|it| it.parse().ok());
+    pieces.filter_map(number).collect()
+}
+
 impl<'a> Footprint<'a> {
     /// `WITH … ` for every table whose reached rows are collected.
     pub(crate) fn with_reached(&self, starts: &[Start], sql: &mut Sql) {
@@ -41,8 +48,18 @@ impl<'a> Footprint<'a> {
     }
 
     fn with(&self, starts: &[Start], carry: Carry, sql: &mut Sql) {
+        let held = self.reach_order.iter().copied().filter(|it| self.nodes[*it].held);
+        self.with_of(&held.collect::<Vec<_>>(), starts, carry, sql);
+    }
+
+    /// The same of `nodes` alone, each of which stands after those that lead to it.
+    pub(super) fn with_these(&self, nodes: &[usize], starts: &[Start], sql: &mut Sql) {
+        self.with_of(nodes, starts, Carry::Needed, sql);
+    }
+
+    fn with_of(&self, nodes: &[usize], starts: &[Start], carry: Carry, sql: &mut Sql) {
         let mut first = true;
-        for i in self.reach_order.iter().copied().filter(|it| self.nodes[*it].held) {
+        for i in nodes.iter().copied() {
             sql.push(if first { "WITH " } else { ", " }).push(&reach_name(i));
             sql.push(&format!(" {} (", self.dialect.collecting()));
             first = false;

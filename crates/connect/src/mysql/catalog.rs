@@ -70,14 +70,16 @@ pub(super) async fn read(session: &mut Session, schemas: &[String]) -> Result<Re
     let listed = listed(session, schemas).await?;
     for (at, schema) in schemas.iter().enumerate() {
         let named = |table: &str| if at == 0 { table.to_owned() } else { format!("{schema}.{table}") };
-        let mut tables = tables(session, schema, named).await?;
-        columns(session, schema, &mut tables).await?;
-        indexes(session, schema, &mut tables).await?;
-        for row in session.rows(TRIGGERS, vec![schema.into()]).await? {
+        let [shown, json, shown_columns, shown_indexes, triggers, rights] =
+            of_schema(session, schema).await?;
+        let mut tables = tables(&shown, schema, named);
+        columns(&shown_columns, &json, &mut tables);
+        indexes(&shown_indexes, &mut tables);
+        for row in triggers {
             let (table, trigger) = (cell(&row, 0), cell(&row, 1));
             tables.entry(table).and_modify(|it| it.triggers.push(trigger));
         }
-        if session.rows(RIGHTS, vec![schema.into(), schema.into()]).await?.is_empty() {
+        if rights.is_empty() {
             unseen.push(format!("triggers in `{schema}` (grant TRIGGER): they would act unseen"));
         }
         match &listed {
@@ -108,19 +110,39 @@ pub(super) async fn read(session: &mut Session, schemas: &[String]) -> Result<Re
     Ok(Read { catalog, unseen })
 }
 
-async fn tables(
-    session: &mut Session,
-    schema: &str,
-    named: impl Fn(&str) -> String,
-) -> Result<BTreeMap<String, Table>, Error> {
-    let asked = if session.is_mariadb() {
-        TABLES.to_owned()
-    } else {
-        TABLES.replace(" AND COALESCE(TEMPORARY, 'N') <> 'Y'", "")
+/// What is asked of each database, in one go.
+async fn of_schema(session: &mut Session, schema: &str) -> Result<[Vec<Row>; 6], Error> {
+    // MySQL has neither such tables nor such checks.
+    let (tables, json) = match session.is_mariadb() {
+        true => (TABLES.to_owned(), JSON),
+        false => {
+            (TABLES.replace(" AND COALESCE(TEMPORARY, 'N') <> 'Y'", ""), "SELECT 1 FROM dual WHERE 1 = 0")
+        }
     };
+    let asked = [&*tables, json, COLUMNS, INDEXES, TRIGGERS, RIGHTS].map(|it| with(it, &[schema]));
+    let mut rows = session.rows_of_each(&asked).await?.into_iter().map(|(_, rows)| rows);
+    Ok(std::array::from_fn(|_| rows.next().unwrap_or_default()))
+}
+
+/// A statement with names in its places; the last one also in those that are left. Sessions know no escape but a doubled
+/// quote.
+fn with(asked: &str, names: &[&str]) -> String {
+    let mut names = names.iter();
+    let (mut text, mut name) = (String::new(), "");
+    for (n, piece) in asked.split('?').enumerate() {
+        if n > 0 {
+            name = names.next().copied().unwrap_or(name);
+            text.push_str(&format!("'{}'", name.replace('\'', "''")));
+        }
+        text.push_str(piece);
+    }
+    text
+}
+
+fn tables(rows: &[Row], schema: &str, named: impl Fn(&str) -> String) -> BTreeMap<String, Table> {
     let mut tables = BTreeMap::new();
-    for row in session.rows(&asked, vec![schema.into()]).await? {
-        let (name, engine, kind) = (cell(&row, 0), cell(&row, 1), cell(&row, 2));
+    for row in rows {
+        let (name, engine, kind) = (cell(row, 0), cell(row, 1), cell(row, 2));
         let unfit = match &*engine {
             _ if kind == "SYSTEM VERSIONED" => Some(
                 "it keeps every former row (SYSTEM VERSIONING), so that nothing that is erased in it is gone; drop \
@@ -135,24 +157,15 @@ async fn tables(
         let quoted = format!("{}.{}", quote(schema), quote(&name));
         tables.insert(name.clone(), Table { name: named(&name), quoted, unfit, ..Table::default() });
     }
-    Ok(tables)
+    tables
 }
 
-async fn columns(
-    session: &mut Session,
-    schema: &str,
-    tables: &mut BTreeMap<String, Table>,
-) -> Result<(), Error> {
-    let mut json: Vec<(String, String)> = vec![];
-    if session.is_mariadb() {
-        for row in session.rows(JSON, vec![schema.into()]).await? {
-            json.push((cell(&row, 0), cell(&row, 1)));
-        }
-    }
-    for row in session.rows(COLUMNS, vec![schema.into()]).await? {
-        let table_name = cell(&row, 0);
+fn columns(rows: &[Row], json: &[Row], tables: &mut BTreeMap<String, Table>) {
+    let json: Vec<(String, String)> = json.iter().map(|row| (cell(row, 0), cell(row, 1))).collect();
+    for row in rows {
+        let table_name = cell(row, 0);
         let Some(table) = tables.get_mut(&table_name) else { continue };
-        let (name, mut type_name, extra) = (cell(&row, 1), cell(&row, 2), cell(&row, 4).to_ascii_lowercase());
+        let (name, mut type_name, extra) = (cell(row, 1), cell(row, 2), cell(row, 4).to_ascii_lowercase());
         // As a session with names in double quotes is shown it.
         let checked = format!("json_valid({})", quote(&name));
         let kind = if json.iter().any(|(table, check)| *table == table_name && *check == checked) {
@@ -160,7 +173,7 @@ async fn columns(
         } else {
             kind(&type_name)
         };
-        if let (Kind::Text, Some(set), Some(collation)) = (kind, text(&row, 5), text(&row, 6)) {
+        if let (Kind::Text, Some(set), Some(collation)) = (kind, text(row, 5), text(row, 6)) {
             type_name.push_str(&format!(" CHARACTER SET {set} COLLATE {collation}"));
         }
         if extra.contains("on update") {
@@ -172,11 +185,10 @@ async fn columns(
             name,
             type_name,
             kind,
-            nullable: cell(&row, 3) == "YES",
+            nullable: cell(row, 3) == "YES",
             generated: ["virtual generated", "stored generated"].iter().any(|it| extra.contains(it)),
         });
     }
-    Ok(())
 }
 
 /// An index; instead of a column it may have an expression.
@@ -186,16 +198,12 @@ struct Index {
     columns: Vec<Option<String>>,
 }
 
-async fn indexes(
-    session: &mut Session,
-    schema: &str,
-    tables: &mut BTreeMap<String, Table>,
-) -> Result<(), Error> {
+fn indexes(rows: &[Row], tables: &mut BTreeMap<String, Table>) {
     let mut indexes: BTreeMap<(String, String), Index> = BTreeMap::new();
-    for row in session.rows(INDEXES, vec![schema.into()]).await? {
-        let index = indexes.entry((cell(&row, 0), cell(&row, 1))).or_default();
-        index.unique = whole(&row, 2) == Some(0);
-        index.columns.push(text(&row, 3));
+    for row in rows {
+        let index = indexes.entry((cell(row, 0), cell(row, 1))).or_default();
+        index.unique = whole(row, 2) == Some(0);
+        index.columns.push(text(row, 3));
     }
     for ((table, name), Index { unique, columns }) in indexes {
         let Some(table) = tables.get_mut(&table) else { continue };
@@ -217,7 +225,6 @@ async fn indexes(
         table.row_id =
             own.or_else(|| table.uniques.iter().find(|it| never_null(it))).cloned().unwrap_or_default();
     }
-    Ok(())
 }
 
 /// Keys onto `schema` by `database/constraint`, as InnoDB calls them; of all tables, or of those of one database.
@@ -229,13 +236,15 @@ async fn keys(
 ) -> Result<Vec<(String, ForeignKey)>, Error> {
     let [usage, ruled] = [(KEYS, CHILDREN[0]), (RULES, CHILDREN[1])]
         .map(|(all, of_one)| home.map_or_else(|| all.to_owned(), |_| format!("{all}{of_one}")));
-    let values: Vec<Value> = [Some(schema), home].into_iter().flatten().map(Value::from).collect();
+    let names: Vec<&str> = [Some(schema), home].into_iter().flatten().collect();
+    let mut rows = session.rows_of_each(&[with(&ruled, &names), with(&usage, &names)]).await?.into_iter();
+    let [ruled, usage] = std::array::from_fn(|_| rows.next().map(|(_, rows)| rows).unwrap_or_default());
     let mut rules: BTreeMap<(String, String, String), String> = BTreeMap::new();
-    for row in session.rows(&ruled, values.clone()).await? {
+    for row in ruled {
         rules.insert((cell(&row, 0), cell(&row, 2), cell(&row, 1)), cell(&row, 3));
     }
     let mut keys: BTreeMap<(String, String, String), ForeignKey> = BTreeMap::new();
-    for row in session.rows(&usage, values).await? {
+    for row in usage {
         let (home, name) = (cell(&row, 0), cell(&row, 1));
         let (child_schema, child) = (cell(&row, 2), cell(&row, 3));
         let rule = rules.get(&(home.clone(), child.clone(), name.clone())).map(String::as_str);

@@ -13,7 +13,7 @@ use super::connection::Session;
 use super::failure::{lost_a_race, was_rolled_back};
 use super::{MysqlSource, make, receipt};
 use crate::dialect::Dialect;
-use crate::erasing::{self, Step, Transacting};
+use crate::erasing::{self, Answer, Ask, Step, Transacting};
 use crate::footprint::Footprint;
 use crate::footprint::clear::Making;
 use crate::footprint::purge::Purge;
@@ -57,7 +57,7 @@ impl MysqlSource {
         let whole = ReceiptKey { chunk: 0, ..step.key.clone() };
         let mut parts_left = step.key.chunk > 0;
         for _ in 0..TRIES {
-            let mut session = self.session().await?;
+            let mut session = self.session_to_erase().await?;
             let tried = match self.writing(&mut session).await {
                 Ok(writing) if parts_left => erasing::part(writing, step).await,
                 Ok(writing) => erasing::whole(writing, &Step { key: &whole, ..*step }).await.map(Some),
@@ -65,11 +65,13 @@ impl MysqlSource {
             };
             // Whatever was not committed is undone before anybody tries again: a statement that failed, or waited too
             // long for a lock, leaves the rest of its transaction standing.
-            if !matches!(tried, Ok(Some(Stepped::Done(_) | Stepped::Part(_)))) {
+            if matches!(tried, Ok(Some(Stepped::Done(_) | Stepped::Part(_)))) {
+                self.rest(session).await;
+            } else {
                 // Where that cannot be said to the server, the end of the connection says it.
                 let _ = session.run("ROLLBACK").await;
+                session.close().await;
             }
-            session.close().await;
             match tried {
                 Ok(Some(stepped)) => return Ok(stepped),
                 Ok(None) => parts_left = false,
@@ -83,8 +85,7 @@ impl MysqlSource {
 
     async fn writing<'a>(&'a self, session: &'a mut Session) -> Result<Writing<'a>, Broken> {
         self.prepare(session).await?;
-        session.run("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE").await?;
-        session.run("START TRANSACTION").await?;
+        session.run("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE; START TRANSACTION").await?;
         Ok(Writing { source: self, session })
     }
 }
@@ -158,6 +159,10 @@ impl Transacting for Writing<'_> {
 
     async fn execute(&mut self, sql: &Sql) -> Result<u64, Broken> {
         Ok(self.session.execute(sql).await?)
+    }
+
+    async fn together(&mut self, asked: &[Ask]) -> Result<Vec<Answer>, Broken> {
+        Ok(self.session.together(asked).await?)
     }
 
     async fn collect(&mut self, node: usize, sql: &Sql) -> Result<(), Broken> {

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use tokio_postgres::types::Type;
-use tokio_postgres::{Error, GenericClient};
+use deadpool_postgres::ClientWrapper;
+use tokio_postgres::{Error, GenericClient, Row, Statement};
 
 use crate::catalog::{self, Catalog, Column, ForeignKey, Kind, OnDelete, Table};
 use crate::sql::quote;
@@ -28,14 +28,20 @@ SELECT c.oid, n.nspname::text, c.relname::text, row_security_active(c.oid),
                 AND d.refobjid = c.oid ORDER BY 1)
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
  WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition
-   AND n.nspname = ANY ($1::text[]) AND c.relname <> 'countersign_receipt'";
+   AND n.nspname IN (SCHEMAS) AND c.relname <> 'countersign_receipt'";
+
+/// Their numbers.
+const OURS: &str = "
+SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition
+   AND n.nspname IN (SCHEMAS) AND c.relname <> 'countersign_receipt'";
 
 const COLUMNS: &str = "
 SELECT a.attrelid, a.attname::text, pg_catalog.format_type(a.atttypid, a.atttypmod),
        coalesce((SELECT b.typname FROM pg_catalog.pg_type b WHERE b.oid = t.typbasetype), t.typname)::text,
        t.typcategory::text, a.attnotnull OR t.typnotnull, a.attgenerated <> '' OR a.attidentity = 'a'
   FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
- WHERE a.attrelid = ANY ($1::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
+ WHERE a.attrelid = ANY (ARRAY(OURS)) AND a.attnum > 0 AND NOT a.attisdropped
  ORDER BY a.attrelid, a.attnum";
 
 /// Whole columns only: an index over an expression or with a condition says nothing about every row.
@@ -47,7 +53,7 @@ SELECT i.indrelid, i.indisunique AND i.indpred IS NULL, i.indisprimary,
          WHERE k.n <= i.indnkeyatts),
        CASE WHEN i.indkey[0] = 0 THEN pg_catalog.pg_get_indexdef(i.indexrelid, 1, true) END, 0 = ANY (i.indkey::int2[])
   FROM pg_catalog.pg_index i
- WHERE i.indrelid = ANY ($1::oid[]) AND i.indisvalid AND i.indpred IS NULL
+ WHERE i.indrelid = ANY (ARRAY(OURS)) AND i.indisvalid AND i.indpred IS NULL
  ORDER BY i.indexrelid";
 
 /// Without the copies that partitions have of their parents' keys. A key that a part alone has is its parent's here.
@@ -64,14 +70,64 @@ SELECT c.oid, coalesce(pg_catalog.pg_partition_root(f.confrelid), f.confrelid)::
   JOIN pg_catalog.pg_class c ON c.oid = coalesce(pg_catalog.pg_partition_root(f.conrelid), f.conrelid)
   JOIN pg_catalog.pg_namespace cn ON cn.oid = c.relnamespace
  WHERE f.contype = 'f' AND f.conparentid = 0
-   AND coalesce(pg_catalog.pg_partition_root(f.confrelid), f.confrelid) = ANY ($1::oid[])
+   AND coalesce(pg_catalog.pg_partition_root(f.confrelid), f.confrelid) = ANY (ARRAY(OURS))
  ORDER BY f.conrelid, f.conname";
 
+/// The statements, as a connection has them prepared: planned once, for they have no values.
+pub(super) struct Asked([Statement; 4]);
+
+impl Asked {
+    /// Prepares what is not prepared yet.
+    pub(super) async fn prepare(client: &ClientWrapper, schemas: &[String]) -> Result<Self, Error> {
+        let [tables, columns, indexes, keys] = texts(schemas);
+        Ok(Self([
+            client.prepare_cached(&tables).await?,
+            client.prepare_cached(&columns).await?,
+            client.prepare_cached(&indexes).await?,
+            client.prepare_cached(&keys).await?,
+        ]))
+    }
+
+    /// As [`read`].
+    pub(super) async fn read(
+        &self,
+        client: &impl GenericClient,
+        schemas: &[String],
+    ) -> Result<Catalog, Error> {
+        let [tables, columns, indexes, keys] = &self.0;
+        let rows = futures::join!(
+            client.query(tables, &[]),
+            client.query(columns, &[]),
+            client.query(indexes, &[]),
+            client.query(keys, &[]),
+        );
+        Ok(put_together([rows.0?, rows.1?, rows.2?, rows.3?], schemas))
+    }
+}
+
 /// The tables of `schemas`. Those of the first schema are named alone, the others `schema.table`.
-pub(crate) async fn read(client: &impl GenericClient, schemas: &[String]) -> Result<Catalog, Error> {
-    let mut tables: BTreeMap<u32, Table> = BTreeMap::new();
+pub(super) async fn read(client: &impl GenericClient, schemas: &[String]) -> Result<Catalog, Error> {
+    let [tables, columns, indexes, keys] = texts(schemas);
+    let rows = futures::join!(
+        client.query_typed(&tables, &[]),
+        client.query_typed(&columns, &[]),
+        client.query_typed(&indexes, &[]),
+        client.query_typed(&keys, &[]),
+    );
+    Ok(put_together([rows.0?, rows.1?, rows.2?, rows.3?], schemas))
+}
+
+fn texts(schemas: &[String]) -> [String; 4] {
+    // Backslashes mean something only behind an E.
+    let literal = |it: &String| format!("E'{}'", it.replace('\\', "\\\\").replace('\'', "''"));
+    let schemas = schemas.iter().map(literal).collect::<Vec<_>>().join(", ");
+    [TABLES, COLUMNS, INDEXES, KEYS].map(|it| it.replace("OURS", OURS).replace("SCHEMAS", &schemas))
+}
+
+fn put_together([tables, columns, indexes, keys]: [Vec<Row>; 4], schemas: &[String]) -> Catalog {
+    let mut all: BTreeMap<u32, Table> = BTreeMap::new();
     let mut heirs: Vec<(u32, u32)> = vec![];
-    for row in client.query_typed(TABLES, &[(&schemas, Type::TEXT_ARRAY)]).await? {
+    for row in tables {
         let (oid, schema, name): (u32, String, String) = (row.get(0), row.get(1), row.get(2));
         let first = schemas.first().is_some_and(|first| *first == schema);
         let (own, copies): (Vec<u32>, Vec<String>) = (row.get(5), row.get(6));
@@ -86,26 +142,21 @@ pub(crate) async fn read(client: &impl GenericClient, schemas: &[String]) -> Res
             copies,
             ..Table::default()
         };
-        tables.insert(oid, table);
+        all.insert(oid, table);
     }
     for (parent, heir) in heirs {
-        let name = tables.get(&heir).map_or_else(|| format!("number {heir}"), |it| it.name.clone());
-        tables.entry(parent).and_modify(|it| it.heirs.push(name));
+        let name = all.get(&heir).map_or_else(|| format!("number {heir}"), |it| it.name.clone());
+        all.entry(parent).and_modify(|it| it.heirs.push(name));
     }
-    let oids: Vec<u32> = tables.keys().copied().collect();
-    columns(client, &oids, &mut tables).await?;
-    indexes(client, &oids, &mut tables).await?;
-    let keys = keys(client, &oids, &tables).await?;
-    let tables = tables.into_values().map(|table| (table.name.clone(), table)).collect();
-    Ok(Catalog { tables, keys, hides_what_acts: false })
+    put_columns(columns, &mut all);
+    put_indexes(indexes, &mut all);
+    let keys = keys.iter().filter_map(|it| key(it, &all)).collect();
+    let tables = all.into_values().map(|table| (table.name.clone(), table)).collect();
+    Catalog { tables, keys, hides_what_acts: false }
 }
 
-async fn columns(
-    client: &impl GenericClient,
-    oids: &[u32],
-    tables: &mut BTreeMap<u32, Table>,
-) -> Result<(), Error> {
-    for row in client.query_typed(COLUMNS, &[(&oids, Type::OID_ARRAY)]).await? {
+fn put_columns(rows: Vec<Row>, tables: &mut BTreeMap<u32, Table>) {
+    for row in rows {
         let Some(table) = tables.get_mut(&row.get(0)) else { continue };
         let (type_name, base, category): (String, String, String) = (row.get(2), row.get(3), row.get(4));
         let not_null: bool = row.get(5);
@@ -117,15 +168,10 @@ async fn columns(
             generated: row.get(6),
         });
     }
-    Ok(())
 }
 
-async fn indexes(
-    client: &impl GenericClient,
-    oids: &[u32],
-    tables: &mut BTreeMap<u32, Table>,
-) -> Result<(), Error> {
-    for row in client.query_typed(INDEXES, &[(&oids, Type::OID_ARRAY)]).await? {
+fn put_indexes(rows: Vec<Row>, tables: &mut BTreeMap<u32, Table>) {
+    for row in rows {
         let Some(table) = tables.get_mut(&row.get(0)) else { continue };
         let (unique, primary): (bool, bool) = (row.get(1), row.get(2));
         let (first, over_expressions): (Option<String>, bool) = (row.get(4), row.get(5));
@@ -150,38 +196,29 @@ async fn indexes(
         table.row_id =
             own.or_else(|| table.uniques.iter().find(|it| never_null(it))).cloned().unwrap_or_default();
     }
-    Ok(())
 }
 
-async fn keys(
-    client: &impl GenericClient,
-    oids: &[u32],
-    tables: &BTreeMap<u32, Table>,
-) -> Result<Vec<ForeignKey>, Error> {
-    let mut keys = vec![];
-    for row in client.query_typed(KEYS, &[(&oids, Type::OID_ARRAY)]).await? {
-        let Some(parent) = tables.get(&row.get(1)) else { continue };
-        let child = tables.get(&row.get(0)).map_or_else(|| row.get(8), |it| it.name.clone());
-        let (schema, name, on_delete): (String, String, String) = (row.get(2), row.get(3), row.get(4));
-        let (own, theirs): (Vec<String>, Vec<String>) = (row.get(6), row.get(7));
-        let mut on: Vec<(String, String)> = own.into_iter().zip(theirs).collect();
-        on.sort();
-        keys.push(ForeignKey {
-            quoted: format!("{}.{}", quote(&schema), quote(&name)),
-            child,
-            parent: parent.name.clone(),
-            on,
-            on_delete: match &*on_delete {
-                "r" => OnDelete::Restrict,
-                "c" => OnDelete::Cascade,
-                "n" => OnDelete::SetNull,
-                "d" => OnDelete::SetDefault,
-                _ => OnDelete::NoAction,
-            },
-            deferrable: row.get(5),
-        });
-    }
-    Ok(keys)
+fn key(row: &Row, tables: &BTreeMap<u32, Table>) -> Option<ForeignKey> {
+    let parent = tables.get(&row.get(1))?;
+    let child = tables.get(&row.get(0)).map_or_else(|| row.get(8), |it| it.name.clone());
+    let (schema, name, on_delete): (String, String, String) = (row.get(2), row.get(3), row.get(4));
+    let (own, theirs): (Vec<String>, Vec<String>) = (row.get(6), row.get(7));
+    let mut on: Vec<(String, String)> = own.into_iter().zip(theirs).collect();
+    on.sort();
+    Some(ForeignKey {
+        quoted: format!("{}.{}", quote(&schema), quote(&name)),
+        child,
+        parent: parent.name.clone(),
+        on,
+        on_delete: match &*on_delete {
+            "r" => OnDelete::Restrict,
+            "c" => OnDelete::Cascade,
+            "n" => OnDelete::SetNull,
+            "d" => OnDelete::SetDefault,
+            _ => OnDelete::NoAction,
+        },
+        deferrable: row.get(5),
+    })
 }
 
 /// By the type's name, else by PostgreSQL's own category.

@@ -182,6 +182,10 @@ impl Dialect for Postgres {
         false
     }
 
+    fn says_anew(&self) -> bool {
+        true
+    }
+
     fn locks_rows(&self) -> bool {
         true
     }

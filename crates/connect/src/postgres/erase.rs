@@ -1,19 +1,22 @@
 //! The erasing transaction, done again from its start when it loses against another one.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use countersign_core::receipt::{Receipt, ReceiptKey};
 use countersign_service::ports::source::{SourceError, Stepped};
 use countersign_service::settings::datamap::DataMap;
+use deadpool_postgres::ClientWrapper;
+use futures::future::join_all;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Error, IsolationLevel, Transaction};
 
 use super::connection::{execute, lines, lost_a_race, texts};
-use super::{Postgres, PostgresSource, make, receipt};
+use super::{Postgres, PostgresSource, catalog, make, receipt};
 use crate::catalog::Catalog;
 use crate::dialect::Dialect;
-use crate::erasing::{self, Step, Transacting};
+use crate::erasing::{self, Answer, Ask, Opened, Step, Transacting};
 use crate::footprint::clear::Making;
 use crate::footprint::purge::Purge;
 use crate::footprint::{Footprint, reach_name};
@@ -46,10 +49,16 @@ impl From<SourceError> for Broken {
 
 impl PostgresSource {
     pub(super) async fn erase_again_if_lost(&self, step: &Step<'_>) -> Result<Stepped, SourceError> {
+        let mut seen = self.prepared.load(Ordering::Relaxed);
         for _ in 0..TRIES {
             match self.tried(step).await {
                 Ok(stepped) => return Ok(stepped),
                 Err(Broken::Server(error)) if lost_a_race(&error) => {}
+                // Somebody may have dropped the table of receipts since it was seen.
+                Err(Broken::Server(error)) if seen && error.code() == Some(&SqlState::UNDEFINED_TABLE) => {
+                    seen = false;
+                    self.prepared.store(false, Ordering::Relaxed);
+                }
                 Err(Broken::Server(error)) => return Err(self.failed(&error)),
                 Err(Broken::Told(error)) => return Err(error),
             }
@@ -69,33 +78,40 @@ impl PostgresSource {
         tried
     }
 
-    async fn tried_by(
-        &self,
-        client: &mut tokio_postgres::Client,
-        step: &Step<'_>,
-    ) -> Result<Stepped, Broken> {
-        receipt::prepare(client, &self.home).await?;
-        if step.key.chunk > 0
-            && let Some(stepped) = erasing::part(self.writing(client).await?, step).await?
-        {
-            return Ok(stepped);
+    async fn tried_by(&self, client: &mut ClientWrapper, step: &Step<'_>) -> Result<Stepped, Broken> {
+        if !self.prepared.load(Ordering::Relaxed) {
+            receipt::prepare(&**client, &self.home).await?;
+            self.prepared.store(true, Ordering::Relaxed);
+        }
+        if step.key.chunk > 0 {
+            let writing = self.writing(client).await?;
+            writing.transaction.batch_execute(&self.limits).await?;
+            if let Some(stepped) = erasing::part(writing, step).await? {
+                return Ok(stepped);
+            }
         }
         let whole = ReceiptKey { chunk: 0, ..step.key.clone() };
         erasing::whole(self.writing(client).await?, &Step { key: &whole, ..*step }).await
     }
 
-    async fn writing<'a>(&'a self, client: &'a mut tokio_postgres::Client) -> Result<Writing<'a>, Broken> {
+    /// A transaction whose limits are not set yet.
+    async fn writing<'a>(&'a self, client: &'a mut ClientWrapper) -> Result<Writing<'a>, Broken> {
+        let asked = catalog::Asked::prepare(client, &self.schemas).await?;
+        let client: &mut tokio_postgres::Client = client;
         let transaction =
             client.build_transaction().isolation_level(IsolationLevel::RepeatableRead).start().await?;
-        transaction.batch_execute(&self.limits).await?;
-        Ok(Writing { source: self, transaction })
+        Ok(Writing { source: self, transaction, asked })
     }
 }
+
+/// Statements that are sent before an answer is waited for.
+const AT_ONCE: usize = 24;
 
 /// A transaction at REPEATABLE READ.
 struct Writing<'a> {
     source: &'a PostgresSource,
     transaction: Transaction<'a>,
+    asked: catalog::Asked,
 }
 
 #[async_trait]
@@ -120,7 +136,8 @@ impl Transacting for Writing<'_> {
     }
 
     async fn read(&mut self) -> Result<Catalog, Broken> {
-        Ok(self.source.catalog(&self.transaction).await?)
+        let read = self.asked.read(&self.transaction, &self.source.schemas).await;
+        Ok(read?)
     }
 
     fn footprint<'a>(&self, map: &'a DataMap, read: &'a Catalog) -> Result<Footprint<'a>, SourceError> {
@@ -133,6 +150,22 @@ impl Transacting for Writing<'_> {
 
     async fn take(&mut self, key: &ReceiptKey) -> Result<bool, Broken> {
         Ok(receipt::take(&self.transaction, &self.source.home, key, "done").await?)
+    }
+
+    async fn open(&mut self, key: &ReceiptKey) -> Result<Option<Opened<Catalog>>, Broken> {
+        let (on, source) = (&self.transaction, self.source);
+        // In this order, in one go: what was sent first is done first.
+        let (limited, taken, parts, read) = futures::join!(
+            on.batch_execute(&source.limits),
+            receipt::take(on, &source.home, key, "done"),
+            receipt::parts(on, &source.home, key),
+            self.asked.read(on, &source.schemas),
+        );
+        limited?;
+        if !taken? {
+            return Ok(None);
+        }
+        Ok(Some(Opened { parts: parts?, read: read? }))
     }
 
     async fn find(&mut self, key: &ReceiptKey) -> Result<Option<Receipt>, Broken> {
@@ -163,6 +196,16 @@ impl Transacting for Writing<'_> {
         Ok(execute(&self.transaction, sql).await?)
     }
 
+    async fn together(&mut self, asked: &[Ask]) -> Result<Vec<Answer>, Broken> {
+        let mut answers = Vec::with_capacity(asked.len());
+        for some in asked.chunks(AT_ONCE) {
+            for answer in join_all(some.iter().map(|ask| answer(&self.transaction, ask))).await {
+                answers.push(answer?);
+            }
+        }
+        Ok(answers)
+    }
+
     async fn collect(&mut self, node: usize, sql: &Sql) -> Result<(), Broken> {
         Ok(collect(&self.transaction, &reach_name(node), sql).await?)
     }
@@ -184,6 +227,19 @@ impl Transacting for Writing<'_> {
     }
 }
 
+/// Sends what is asked when it is first polled, whole.
+async fn answer(transaction: &Transaction<'_>, ask: &Ask) -> Result<Answer, Error> {
+    Ok(match ask {
+        Ask::Execute(sql) => Answer::Touched(execute(transaction, sql).await?),
+        Ask::Lines(sql) => Answer::Lines(lines(transaction, sql).await?),
+        Ask::Texts(sql) => Answer::Texts(texts(transaction, sql).await?),
+        Ask::Collect(node, sql) => {
+            collect(transaction, &reach_name(*node), sql).await?;
+            Answer::Collected
+        }
+    })
+}
+
 /// Puts what `sql` selects into a temporary table. A statement that makes a table takes no values: the table is
 /// made without rows from the same statement, with NULL in their places.
 async fn collect(transaction: &Transaction<'_>, name: &str, sql: &Sql) -> Result<(), Error> {
@@ -191,14 +247,19 @@ async fn collect(transaction: &Transaction<'_>, name: &str, sql: &Sql) -> Result
         .rev()
         .fold(sql.text.clone(), |text, n| text.replace(&format!("${n}::"), "NULL::"));
     let table = format!("pg_temp.{name}");
-    transaction
-        .batch_execute(&format!("CREATE TEMP TABLE {name} ON COMMIT DROP AS {shape} WITH NO DATA"))
-        .await?;
+    let make = format!("CREATE TEMP TABLE {name} ON COMMIT DROP AS {shape} WITH NO DATA");
     let mut insert = Sql::new(&Postgres);
     insert.push(&format!("INSERT INTO {table} {}", sql.text));
     insert.params.clone_from(&sql.params);
-    execute(transaction, &insert).await?;
     // Of a table that it was told nothing about, the planner thinks that it has thousands of rows, and then reads all of
     // the tables whose few rows these lead to.
-    transaction.batch_execute(&format!("ANALYZE {table}")).await
+    let tell = format!("ANALYZE {table}");
+    let (made, filled, told) = futures::join!(
+        transaction.batch_execute(&make),
+        execute(transaction, &insert),
+        transaction.batch_execute(&tell),
+    );
+    made?;
+    filled?;
+    told
 }
