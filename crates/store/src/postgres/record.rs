@@ -43,20 +43,22 @@ pub(super) fn by_ids(ids: Vec<(String, String)>, held: bool) -> Statement {
     )
 }
 
-/// Asks for the records of `kind` that `find` means, in the order of ids.
+/// Asks for the records of `kind` that `find` means, in the order of ids. Those of a term as an array of ids, for the reason
+/// that `request::beside` has.
 pub(super) fn find(kind: &str, find: &Find, request: Option<RequestId>, held: bool) -> Statement {
     let share = share(held);
     let kind = kind.to_owned();
     let (condition, values): (&str, Vec<Value>) = match find {
         Find::Id(id) => ("r.kind = $1 and r.id = $2", vec![Box::new(kind), Box::new(id.clone())]),
         Find::Term(term) => (
-            "r.kind = $1 and r.id in (select t.id from record_term t where t.kind = $1 and t.name = $2 and t.value = $3)",
+            "r.kind = $1 and r.id = any(array(select t.id from record_term t \
+              where t.kind = $1 and t.name = $2 and t.value = $3))",
             vec![Box::new(kind), Box::new(term.name.clone()), Box::new(term.value.clone())],
         ),
         Find::ByRoot => (
-            "r.kind = $1 and r.id in (select t.id from request_term mine join record_term t \
+            "r.kind = $1 and r.id = any(array(select t.id from request_term mine join record_term t \
               on t.kind = $1 and t.name = 'root' and t.value = mine.value \
-              where mine.request = $2 and mine.name = 'root')",
+              where mine.request = $2 and mine.name = 'root'))",
             vec![Box::new(kind), Box::new(request.map(bytes).unwrap_or_default())],
         ),
         Find::All => ("r.kind = $1", vec![Box::new(kind)]),
