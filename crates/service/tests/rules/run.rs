@@ -54,9 +54,8 @@ async fn release_that_stands_under_a_checkpoint_is_not_signed_for_again() {
     house.vote("olga", ben, true).await.unwrap();
     house.service.sign_head().await.unwrap();
     let before = house.store.checkpoint_sizes(0, 1000).await.unwrap();
-    let jobs = house.store.claim(64, 30_000).await.unwrap();
-    for job in jobs.into_iter().filter(|job| job.kind == "run") {
-        Arc::clone(&house.service).carry_out(job).await;
+    for run in house.store.claim(64, 30_000).await.unwrap().into_iter().filter(|job| job.kind == "run") {
+        Arc::clone(&house.service).carry_out(run).await;
     }
     // The first run moved the head; the release of the second was under a checkpoint all the same.
     assert_eq!([house.status(ana).await, house.status(ben).await], [Status::Completed; 2]);
