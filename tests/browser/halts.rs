@@ -82,6 +82,9 @@ fn several(customer: &Browser, opal: &Browser, demo: &Demo) {
     opal.press("#live [data-row] a");
     opal.sees("2 people match");
     take(opal, "console", "22-several");
+    opal.write("#value", "C-0");
+    opal.press("form[action$='/resolve'] button");
+    opal.sees("nobody is chosen yet");
     opal.write("#value", FAY_AGAIN.account);
     opal.press("form[action$='/resolve'] button");
     opal.sees("Noted: this one is meant.");

@@ -124,7 +124,8 @@ impl Dossier {
             Surveyed::NoMatch => {
                 vec![Event::Denied { code: "no_match".to_owned(), by: By::Survey, reason: None }]
             }
-            Surveyed::Several { matches } if self.matches == Some(matches) => Vec::new(),
+            // Asked again also where somebody chose: what fits several of them settles nothing.
+            Surveyed::Several { matches } if self.unresolved() == Some(matches) => Vec::new(),
             Surveyed::Several { matches } => vec![Event::Ambiguous { matches }],
             Surveyed::Found(survey) if self.survey.as_ref().is_some_and(|old| same(old, &survey)) => {
                 Vec::new()

@@ -120,7 +120,7 @@ impl Service {
     ) -> Result<Looked, Refusal> {
         let matches = self.meant(settings, named).await?;
         if matches.is_empty() {
-            return Ok(Looked::NoMatch);
+            return self.nobody_or_several(settings, named).await;
         }
         let most = most_in_one_source(&matches);
         if most > 1 {
@@ -165,6 +165,16 @@ impl Service {
             plan,
             samples,
         }))
+    }
+
+    /// Nobody, unless it is only the choice that fits nobody: whoever mistyped it has not spoken for whoever asks.
+    async fn nobody_or_several(&self, settings: &Settings, named: &Named) -> Result<Looked, Refusal> {
+        if named.choice.is_empty() {
+            return Ok(Looked::NoMatch);
+        }
+        let unchosen = Named { choice: Vec::new(), ..named.clone() };
+        let most = most_in_one_source(&self.meant(settings, &unchosen).await?);
+        Ok(if most > 1 { Looked::Several(most) } else { Looked::NoMatch })
     }
 
     /// Of each source whose map has an attribute for it, whether there is something that nobody looked at: also where

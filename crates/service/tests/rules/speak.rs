@@ -56,6 +56,14 @@ async fn several_who_match_wait_for_a_person_who_says_who_is_meant() {
     assert_eq!((seen.row.status, seen.unresolved), (Status::Waiting, Some(2)));
     assert_eq!(missing(&seen), [Missing::Identity].into());
 
+    // What fits none of them, or both, settles nothing, and ends nothing.
+    for (kind, value) in [("account", "A-9"), ("email", "both@example.test")] {
+        let choice = about("", &[(kind, value)]).subject;
+        let seen = house.service.resolve(&house.caller("otto").await, id, choice).await.unwrap();
+        assert_eq!((seen.row.status, seen.unresolved), (Status::Waiting, Some(2)), "{value}");
+        house.settle().await;
+        assert_eq!(missing(&house.see(id).await), [Missing::Identity].into());
+    }
     let choice = about("", &[("account", "A-4")]).subject;
     house.service.resolve(&house.caller("otto").await, id, choice).await.unwrap();
     house.settle().await;

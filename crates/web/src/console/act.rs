@@ -63,8 +63,9 @@ pub(super) async fn resolve(sent: Sent) -> Response {
     let subject = BTreeMap::from([(sent.text("kind").to_owned(), sent.text("value").to_owned())]);
     let (app, caller) = (sent.desk.app.clone(), sent.desk.caller.clone());
     sent.once(&page(id), async move {
-        app.service.resolve(&caller, id, subject).await?;
-        Ok(Came::To(respond::with_note(&page(id), "resolved")))
+        let seen = app.service.resolve(&caller, id, subject).await?;
+        let note = if seen.unresolved.is_some() { "still_several" } else { "resolved" };
+        Ok(Came::To(respond::with_note(&page(id), note)))
     })
     .await
 }

@@ -161,13 +161,15 @@ fn a_person_who_is_not_asking_settles_who_of_several_is_meant() {
 }
 
 #[test]
-fn who_is_meant_is_asked_again_when_another_number_of_people_match() {
+fn who_is_meant_is_asked_again_when_several_match_after_somebody_chose() {
     let resolved = Event::Resolved { by: person("bo"), choice: sealed("customer 7") };
     let several = |matches| Command::Survey(Surveyed::Several { matches });
     let history = || given([Event::Ambiguous { matches: 2 }, resolved.clone()]);
-    history().when(several(2), 3).then_nothing();
-    let state = history().when(several(3), 3).then([Event::Ambiguous { matches: 3 }]);
-    assert_eq!(state.dossier().unresolved(), Some(3));
+    given([Event::Ambiguous { matches: 2 }]).when(several(2), 2).then_nothing();
+    for matches in [2, 3] {
+        let state = history().when(several(matches), 3).then([Event::Ambiguous { matches }]);
+        assert_eq!(state.dossier().unresolved(), Some(matches));
+    }
 }
 
 fn approve_up_to(rows: u64) -> Command {

@@ -22,6 +22,8 @@ pub(crate) struct Resolution {
 }
 
 /// Settles who of several people is meant
+///
+/// What fits none of them, or several, settles nothing, and `unresolved` still says how many match.
 #[utoipa::path(
     post, path = "/v1/requests/{id}/resolve", tag = "requests", operation_id = "resolveRequest",
     params(("id" = String, Path, description = "The request's id.")), request_body = Resolution,
