@@ -92,6 +92,11 @@ impl Shop {
         self.run(sql).parse().unwrap_or_else(|_| panic!("no number: {sql}"))
     }
 
+    /// How often somebody was erased, also where nothing was left to clear.
+    pub(crate) fn erasures(&self) -> i64 {
+        self.number("SELECT count(*) FROM erasure")
+    }
+
     /// How often each customer was cleared.
     pub(crate) fn gone(&self) -> BTreeMap<i64, i64> {
         let rows = self.run("SELECT customer, count(*) FROM gone GROUP BY customer");

@@ -16,8 +16,9 @@ INSERT INTO customer
 SELECT n, 'A-' || n, 'customer.' || n || '@example.test', 'Customer ' || n FROM generate_series(1, :customers) n;
 INSERT INTO orders SELECT n, (n + 1) / 2, 'order ' || n FROM generate_series(1, 2 * :customers) n;
 
--- Every customer that is cleared. The row stays, so that nothing but our own care keeps it from being done again; and
--- this has no key: whoever was cleared twice stands here twice.
+-- Every erasure, however few rows it finds, and every customer that is cleared. These have no key: what is done twice stands
+-- here twice. A row that has its values already is not written again, so that rows alone would hide it.
+CREATE TABLE erasure (at timestamptz NOT NULL DEFAULT clock_timestamp());
 CREATE TABLE gone (customer bigint NOT NULL, at timestamptz NOT NULL DEFAULT clock_timestamp());
 
 -- How many erasing transactions were open at once, seen by each from within. A shared advisory lock is held until its
@@ -31,6 +32,11 @@ BEGIN
     PERFORM pg_sleep(0.02);
     RETURN NULL;
 END $$;
+CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql SET search_path = public AS $$
+BEGIN
+    INSERT INTO erasure DEFAULT VALUES;
+    RETURN NULL;
+END $$;
 CREATE FUNCTION leave() RETURNS trigger LANGUAGE plpgsql SET search_path = public AS $$
 BEGIN
     INSERT INTO gone (customer) VALUES (OLD.id);
@@ -38,6 +44,7 @@ BEGIN
 END $$;
 CREATE TRIGGER enter BEFORE DELETE ON orders FOR EACH STATEMENT EXECUTE FUNCTION enter();
 CREATE TRIGGER enter BEFORE UPDATE ON customer FOR EACH STATEMENT EXECUTE FUNCTION enter();
+CREATE TRIGGER tell BEFORE UPDATE ON customer FOR EACH STATEMENT EXECUTE FUNCTION tell();
 CREATE TRIGGER leave BEFORE UPDATE ON customer FOR EACH ROW EXECUTE FUNCTION leave();
 
 -- In the first run the database refuses to let a stubborn customer go. Which run it is says the receipt, which is the
