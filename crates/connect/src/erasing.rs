@@ -6,6 +6,7 @@ mod ask;
 mod part;
 mod whole;
 
+use ask::answers;
 pub(crate) use ask::{Answer, Ask};
 pub(crate) use part::part;
 pub(crate) use whole::whole;

@@ -2,6 +2,7 @@
 //! driver.
 
 use super::Transacting;
+use crate::job::refused;
 use crate::sql::Sql;
 
 /// A statement, by what is wanted of it.
@@ -33,6 +34,16 @@ pub(crate) enum Answer {
 }
 
 impl Answer {
+    fn is_to(&self, ask: &Ask) -> bool {
+        matches!(
+            (ask, self),
+            (Ask::Execute(_), Self::Touched(_))
+                | (Ask::Lines(_), Self::Lines(_))
+                | (Ask::Texts(_), Self::Texts(_))
+                | (Ask::Collect(..), Self::Collected)
+        )
+    }
+
     pub(crate) fn touched(self) -> u64 {
         if let Self::Touched(rows) = self { rows } else { 0 }
     }
@@ -44,6 +55,22 @@ impl Answer {
     pub(crate) fn texts(self) -> Vec<Vec<Option<String>>> {
         if let Self::Texts(rows) = self { rows } else { vec![] }
     }
+}
+
+/// Asks all of them in one go, if the engine can.
+///
+/// # Errors
+/// `Refused` too where an answer is missing or is none to its question: what it should have shown was not seen.
+pub(crate) async fn answers<T: Transacting>(on: &mut T, asked: &[Ask]) -> Result<Vec<Answer>, T::Error> {
+    let answers = on.together(asked).await?;
+    if all_answered(asked, &answers) {
+        return Ok(answers);
+    }
+    Err(refused(on.source(), "it was not answered what was asked").into())
+}
+
+fn all_answered(asked: &[Ask], answers: &[Answer]) -> bool {
+    asked.len() == answers.len() && answers.iter().zip(asked).all(|(answer, ask)| answer.is_to(ask))
 }
 
 /// Asks one after the other.
@@ -61,4 +88,19 @@ pub(crate) async fn in_turn<T: Transacting>(on: &mut T, asked: &[Ask]) -> Result
         });
     }
     Ok(answers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::postgres::dialect::Postgres;
+
+    #[test]
+    fn an_answer_that_is_missing_or_stands_elsewhere_is_none() {
+        let sql = || Sql::new(&Postgres);
+        let asked = [Ask::Execute(sql()), Ask::Lines(sql())];
+        assert!(all_answered(&asked, &[Answer::Touched(0), Answer::Lines(vec![])]));
+        assert!(!all_answered(&asked, &[Answer::Touched(0)]));
+        assert!(!all_answered(&asked, &[Answer::Lines(vec![]), Answer::Touched(0)]));
+    }
 }

@@ -8,8 +8,8 @@ use countersign_service::ports::source::{SourceError, Stepped, Target};
 use countersign_service::settings::datamap::Root;
 
 use super::{
-    Answer, Ask, Opened, Step, Transacting, act, as_they_should_be, no_more, old_rows, pause, record,
-    roots_there, standing, starts, sum_of,
+    Answer, Ask, Opened, Step, Transacting, act, answers, as_they_should_be, no_more, old_rows, pause,
+    record, roots_there, standing, starts, sum_of,
 };
 use crate::footprint::Footprint;
 use crate::footprint::act::Act;
@@ -133,7 +133,7 @@ async fn look<T: Transacting>(
 ) -> Result<Seen, T::Error> {
     let (abouts, asked) = questions(footprint, starts);
     let mut seen = Seen::default();
-    for (about, answer) in abouts.into_iter().zip(on.together(&asked).await?) {
+    for (about, answer) in abouts.into_iter().zip(answers(on, &asked).await?) {
         match about {
             About::Roots(wanted) => seen.roots.push((answer.texts().len(), wanted)),
             About::Collecting => {}
@@ -226,7 +226,7 @@ async fn do_all<T: Transacting>(
     all.extend(look.map(|it| (Bound::Nothing, Ask::Lines(it))));
     if on.pace().is_zero() {
         let (bounds, asked): (Vec<Bound<'_>>, Vec<Ask>) = all.into_iter().unzip();
-        for (bound, answer) in bounds.iter().zip(on.together(&asked).await?) {
+        for (bound, answer) in bounds.iter().zip(answers(on, &asked).await?) {
             held(on.source(), footprint, bound, answer)?;
         }
         return Ok(());
@@ -235,7 +235,7 @@ async fn do_all<T: Transacting>(
         if !matches!(bound, Bound::Nothing) {
             pause(on).await;
         }
-        for answer in on.together(&[ask]).await? {
+        for answer in answers(on, &[ask]).await? {
             held(on.source(), footprint, &bound, answer)?;
         }
     }
