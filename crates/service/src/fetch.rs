@@ -13,7 +13,7 @@ use crate::caller::{Act, Caller};
 use crate::jobs::unpack::{self, Packed};
 use crate::keys::Keys;
 use crate::person;
-use crate::ports::store::{Change, Find, Loaded, Needs};
+use crate::ports::store::{Change, Loaded, Needs};
 use crate::record::{self, History};
 use crate::refusal::Refusal;
 use crate::requests::field;
@@ -126,7 +126,7 @@ impl Service {
     pub async fn package_part(&self, fetch: &Fetch, part: u64) -> Result<Vec<u8>, Refusal> {
         let none = Refusal::NotFound("package");
         let id = fetch.request;
-        let records = vec![(unpack::KIND.to_owned(), Find::Id(id.to_string()))];
+        let records = vec![unpack::need(id)];
         let loaded = self.store.load(Needs { records, ..Needs::default() }).await?;
         let packed: Packed = record::read(loaded.of_kind(unpack::KIND).next().ok_or(none.clone())?)?;
         if packed.made != fetch.made {
@@ -160,7 +160,7 @@ impl Standing {
 }
 
 fn needs(caller: &Caller, id: RequestId) -> Needs {
-    let mut records = vec![fresh::need_package(id), fresh::need(id)];
+    let mut records = vec![unpack::need(id), fresh::need(id)];
     if let Caller::Token(holder) = caller {
         records.extend([holder.need(), person::need(holder.person)]);
     }

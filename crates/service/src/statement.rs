@@ -11,6 +11,7 @@ use subtle::ConstantTimeEq;
 
 use crate::app::Service;
 use crate::fetch::fresh;
+use crate::jobs::unpack;
 use crate::jws::{self, Flaw};
 use crate::keys::mac;
 use crate::ports::source::Identity;
@@ -65,7 +66,7 @@ impl Service {
             &self.keys.index,
             &[b"statement", application.issuer.as_bytes(), stated.jti.as_bytes()],
         ));
-        let records = vec![(KIND.to_owned(), Find::Id(used.clone())), fresh::need_package(id)];
+        let records = vec![(KIND.to_owned(), Find::Id(used.clone())), unpack::need(id)];
         let version = settings.version;
         let (_, checked) = self
             .act(Needs { request: Some(id), records, ..Needs::default() }, move |loaded| {

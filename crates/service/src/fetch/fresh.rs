@@ -33,11 +33,6 @@ pub(crate) fn need(id: RequestId) -> (String, Find) {
     (KIND.to_owned(), Find::Id(id.to_string()))
 }
 
-/// What [`opens`] rests on, beside the request.
-pub(crate) fn need_package(id: RequestId) -> (String, Find) {
-    (unpack::KIND.to_owned(), Find::Id(id.to_string()))
-}
-
 /// Whether there is something that a proof would open: a package, until it ends. Needs its record.
 pub(crate) fn opens(history: &History, loaded: &Loaded) -> Result<bool, Refusal> {
     let ended =

@@ -10,7 +10,7 @@ use crate::jobs::{JobError, Worked};
 use crate::person;
 use crate::portal::WayBack;
 use crate::ports::notifier::{About, Message, NotifyError};
-use crate::ports::store::{Find, Needs};
+use crate::ports::store::Needs;
 use crate::record::{self, History};
 use crate::refusal::Refusal;
 use crate::requests::field;
@@ -43,7 +43,7 @@ impl Service {
     }
 
     pub(crate) async fn mail_outcome(&self, id: RequestId) -> Result<Worked, JobError> {
-        let records = vec![(unpack::KIND.to_owned(), Find::Id(id.to_string()))];
+        let records = vec![unpack::need(id)];
         let needs = Needs { request: Some(id), records, ..Needs::default() };
         let loaded = self.store.load(needs).await.map_err(Refusal::from)?;
         let history = History::read(loaded.request.as_ref().ok_or(Refusal::NotFound("request"))?)?;

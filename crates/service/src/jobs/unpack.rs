@@ -44,6 +44,11 @@ pub(crate) struct Entry {
     pub(crate) fetch: Option<u32>,
 }
 
+/// A request's package, if there is one.
+pub(crate) fn need(id: RequestId) -> (String, Find) {
+    (KIND.to_owned(), Find::Id(id.to_string()))
+}
+
 /// The wish that a package ends at a time.
 pub(crate) fn at(id: RequestId, at: Timestamp) -> crate::ports::store::JobChange {
     wish("package_end", id.to_string(), at)
@@ -86,7 +91,7 @@ impl Service {
         if !self.time_is_sound().await? {
             return Ok(Worked::Later(60_000));
         }
-        let records = vec![(KIND.to_owned(), Find::Id(id.to_string()))];
+        let records = vec![need(id)];
         let (_, wait) = self
             .act(Needs { records, ..Needs::default() }, move |loaded| {
                 let Some(package) = loaded.of_kind(KIND).next() else { return Ok((Change::default(), 0)) };

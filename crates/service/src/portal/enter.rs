@@ -9,7 +9,7 @@ use subtle::ConstantTimeEq;
 use super::{access, is_ours};
 use crate::app::Service;
 use crate::fetch::fresh;
-use crate::jobs::wish;
+use crate::jobs::{unpack, wish};
 use crate::keys::mac;
 use crate::ports::store::{Change, Needs};
 use crate::record::History;
@@ -49,7 +49,7 @@ impl Service {
         let key = self.data_key(id).await?.ok_or(Refusal::NoChallenge)?;
         let identity = self.stated(&key, id, "email").await?;
         let identity = Committed { value: key.commit_identity(&identity), kind: identity.kind };
-        let records = vec![verify::need(id, "email"), access::need(id), fresh::need_package(id)];
+        let records = vec![verify::need(id, "email"), access::need(id), unpack::need(id)];
         let (_, entered) = self
             .act(Needs { request: Some(id), records, ..Needs::default() }, move |loaded| {
                 let record = loaded.request.as_ref().ok_or(Refusal::NoChallenge)?;

@@ -11,7 +11,7 @@ use subtle::ConstantTimeEq;
 use crate::app::Service;
 use crate::caller::{Act, Caller, Holder};
 use crate::fetch::fresh;
-use crate::jobs::wish;
+use crate::jobs::{unpack, wish};
 use crate::keys::{Keys, mac};
 use crate::person::{self, Person};
 use crate::portal::WayBack;
@@ -125,7 +125,7 @@ impl Service {
             Caller::Subject(_) => Err(Refusal::NotFound("request")),
             Caller::Token(holder) => {
                 caller.may(Act::Submit)?;
-                let records = vec![fresh::need_package(id)];
+                let records = vec![unpack::need(id)];
                 let loaded =
                     self.store.load(Needs { request: Some(id), records, ..Needs::default() }).await?;
                 let record = loaded.request.as_ref().ok_or(Refusal::NotFound("request"))?;
@@ -177,7 +177,7 @@ impl Service {
             })
             .collect();
         let back = portal.is_some();
-        let records = vec![need(id, "email"), fresh::need_package(id)];
+        let records = vec![need(id, "email"), unpack::need(id)];
         let needs = Needs { request: Some(id), records, ..Needs::default() };
         let (_, expires_at) = self
             .act(needs, move |loaded| {
@@ -216,7 +216,7 @@ impl Service {
         let identity = self.stated(&key, id, "email").await?;
         let identity = Committed { value: key.commit_identity(&identity), kind: identity.kind };
         let tried = hash(&self.keys, id, code);
-        let records = vec![need(id, "email"), fresh::need_package(id)];
+        let records = vec![need(id, "email"), unpack::need(id)];
         let needs = Needs { request: Some(id), records, ..Needs::default() };
         let (_, checked) = self
             .act(needs, move |loaded| {
@@ -247,7 +247,7 @@ impl Service {
             return Err(Refusal::Rule(countersign_core::request::Refusal::TooEarly));
         }
         let mut records = facts::need_people(&history);
-        records.extend([need(id, "totp"), fresh::need_package(id)]);
+        records.extend([need(id, "totp"), unpack::need(id)]);
         let needs = Needs { request: Some(id), records, ..Needs::default() };
         let (keys, code, chance) = (self.keys.clone(), code.to_owned(), std::sync::Arc::clone(&self.chance));
         let (_, checked) = self

@@ -16,6 +16,7 @@ use super::site::Site;
 use crate::app::Service;
 use crate::caller::Caller;
 use crate::fetch::fresh;
+use crate::jobs::unpack;
 use crate::person;
 use crate::ports::store::{Change, Needs};
 use crate::record::History;
@@ -48,7 +49,7 @@ impl Service {
         id: RequestId,
     ) -> Result<AskedOf, Refusal> {
         let (site, history) = self.may_prove_by_passkey(site, caller, id).await?;
-        let records = vec![verify::need(id, METHOD), fresh::need_package(id)];
+        let records = vec![verify::need(id, METHOD), unpack::need(id)];
         let loaded = self.store.load(Needs { records, ..Needs::default() }).await?;
         if !matches!(history.state(), core::State::Waiting(_)) && !fresh::opens(&history, &loaded)? {
             return Err(Refusal::Rule(core::Refusal::TooLate));
@@ -85,7 +86,7 @@ impl Service {
         let answer: PublicKeyCredential = serde_json::from_str(answer).map_err(not_proved)?;
         let key = self.key_to_prove(id).await?;
         let mut records = facts::need_people(&history);
-        records.extend([verify::need(id, METHOD), fresh::need_package(id)]);
+        records.extend([verify::need(id, METHOD), unpack::need(id)]);
         records.push(ceremony::need(&self.keys, Purpose::Prove, &id.to_string()));
         records.push(passkey::need(&self.keys, answer.get_credential_id()));
         let keys = self.keys.clone();
