@@ -6,6 +6,7 @@
 //! - [`ties`]: foreign keys onto rows that go: which pointers are emptied first, in which order tables are deleted.
 //! - [`count`], [`guard`], [`act`], [`read`]: counting, whether somebody else's rows are in the way, erasing, exporting.
 //! - [`anew`]: erasing without temporary tables, where each statement can say anew which rows it is about.
+//! - [`told`]: which rows are counted by deleting them.
 //! - [`sample`]: a few rows, masked, for whoever looks at a plan.
 //! - [`index`]: which ways no index serves.
 //! - [`part`]: what of an erasure may go in transactions of its own.
@@ -16,6 +17,8 @@ pub(crate) mod build;
 pub(crate) mod check;
 pub(crate) mod clear;
 pub(crate) mod count;
+#[cfg(test)]
+mod given;
 pub(crate) mod guard;
 pub(crate) mod index;
 pub(crate) mod lookup;
@@ -27,6 +30,7 @@ pub(crate) mod reach;
 pub(crate) mod read;
 pub(crate) mod sample;
 pub(crate) mod ties;
+mod told;
 
 use std::collections::BTreeSet;
 

@@ -1,5 +1,6 @@
 //! A whole step, or what its parts left of it, in one transaction.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow::{self, Break, Continue};
 
 use countersign_core::plan::Counts;
@@ -79,24 +80,42 @@ async fn subject<T: Transacting>(
     }
     // What parts have cleared is told from the rest by collected rows.
     let acts = footprint.acts_anew_if(parts.rows() == 0);
-    let mut seen = look(on, &footprint, starts).await?;
+    let told = footprint.told(&acts);
+    let mut seen = look(on, &footprint, starts, &told).await?;
     if let Some((there, wanted)) = seen.roots.iter().find(|(there, wanted)| there != wanted) {
         return Ok(Break(Stepped::Changed { what: roots_there(*there, *wanted) }));
     }
     if parts.rows() > 0 {
         seen.found = without_those_cleared(on, &footprint, seen.found).await?;
     }
-    let counted = plus(&footprint.counts(on.source(), &seen.found), parts);
-    if beyond(&counted, step.ceiling) {
-        return Ok(Break(Stepped::Beyond { counted }));
+    if told.is_empty()
+        && let Some(beyond) = beyond_ceiling(on, step, &footprint, &seen.found, parts)
+    {
+        return Ok(Break(beyond));
     }
     if let Some(reason) = footprint.stopped(&seen.strangers) {
         return Err(refused(on.source(), reason).into());
     }
     on.memory().keep(std::mem::take(&mut seen.remembered));
     on.make(&footprint.makings()).await?;
-    do_all(on, &footprint, starts, acts, &seen).await?;
+    let done = do_all(on, &footprint, starts, acts, &seen, &told).await?;
+    seen.found.extend(done);
+    // What deletions tell is judged when they have told it: nothing is committed yet.
+    if let Some(beyond) = beyond_ceiling(on, step, &footprint, &seen.found, parts) {
+        return Ok(Break(beyond));
+    }
     Ok(Continue(footprint.touched(on.source(), &seen.found)))
+}
+
+fn beyond_ceiling<T: Transacting>(
+    on: &T,
+    step: &Step<'_>,
+    footprint: &Footprint<'_>,
+    found: &[(usize, u64)],
+    parts: &Counts,
+) -> Option<Stepped> {
+    let counted = plus(&footprint.counts(on.source(), found), parts);
+    beyond(&counted, step.ceiling).then_some(Stepped::Beyond { counted })
 }
 
 /// What is there before anything is done.
@@ -104,7 +123,7 @@ async fn subject<T: Transacting>(
 struct Seen {
     /// How many root rows are there of how many.
     roots: Vec<(usize, usize)>,
-    /// `line, rows`.
+    /// `line, rows` of what no deletion tells.
     found: Vec<(usize, u64)>,
     /// The same of rows that are still to be cleared, where each statement says anew which rows it is about: afterwards
     /// nothing may tell any more which rows these were.
@@ -130,8 +149,9 @@ async fn look<T: Transacting>(
     on: &mut T,
     footprint: &Footprint<'_>,
     starts: &[Start],
+    told: &BTreeSet<usize>,
 ) -> Result<Seen, T::Error> {
-    let (abouts, asked) = questions(footprint, starts);
+    let (abouts, asked) = questions(footprint, starts, told);
     let mut seen = Seen::default();
     for (about, answer) in abouts.into_iter().zip(answers(on, &asked).await?) {
         match about {
@@ -149,7 +169,11 @@ async fn look<T: Transacting>(
     Ok(seen)
 }
 
-fn questions<'a>(footprint: &Footprint<'a>, starts: &[Start]) -> (Vec<About<'a>>, Vec<Ask>) {
+fn questions<'a>(
+    footprint: &Footprint<'a>,
+    starts: &[Start],
+    told: &BTreeSet<usize>,
+) -> (Vec<About<'a>>, Vec<Ask>) {
     let mut all: Vec<(About<'a>, Ask)> = vec![];
     for (wanted, sql) in footprint.count_roots(starts, footprint.dialect.locks_rows()) {
         all.push((About::Roots(wanted), Ask::Texts(sql)));
@@ -161,9 +185,8 @@ fn questions<'a>(footprint: &Footprint<'a>, starts: &[Start]) -> (Vec<About<'a>>
         footprint.reached(i, starts, &mut sql);
         all.push((About::Collecting, Ask::Collect(i, sql)));
     }
-    let mut count = Sql::new(footprint.dialect);
-    footprint.count(&mut count);
-    all.push((About::Rows, Ask::Lines(footprint.said(starts, count))));
+    let rows = footprint.count_but(told).map(|it| Ask::Lines(footprint.said(starts, it)));
+    all.extend(rows.map(|it| (About::Rows, it)));
     if footprint.anew {
         let uncleared = footprint.left_uncleared().map(|it| Ask::Lines(footprint.said(starts, it)));
         all.extend(uncleared.map(|it| (About::Uncleared, it)));
@@ -181,6 +204,8 @@ fn questions<'a>(footprint: &Footprint<'a>, starts: &[Start]) -> (Vec<About<'a>>
 /// What an answer is held against.
 enum Bound<'a> {
     None,
+    /// The rows of this line are as many as it says.
+    Tells(usize),
     /// No more rows of a table than were counted. Fewer may be right, where a row had its value already or the database
     /// itself removed some with others.
     AtMost(&'a str, u64),
@@ -190,8 +215,15 @@ enum Bound<'a> {
     Nothing,
 }
 
-fn bound<'a>(footprint: &'a Footprint<'_>, seen: &Seen, act: &Act) -> Bound<'a> {
+fn bound<'a>(footprint: &'a Footprint<'_>, seen: &Seen, told: &BTreeSet<usize>, act: &Act) -> Bound<'a> {
     let Some(of) = &act.lines else { return Bound::None };
+    if act.deletes
+        && act.writes.is_some_and(|it| told.contains(&it))
+        && let Some(line) = of.first()
+    {
+        // Lines of one table are one number where they are judged.
+        return Bound::Tells(*line);
+    }
     let table = of.first().and_then(|it| footprint.lines.get(*it)).map_or("", |it| &*it.table);
     let rows =
         |all: &[(usize, u64)]| all.iter().filter(|(it, _)| of.contains(it)).map(|(_, rows)| rows).sum();
@@ -202,17 +234,18 @@ fn bound<'a>(footprint: &'a Footprint<'_>, seen: &Seen, act: &Act) -> Bound<'a> 
     }
 }
 
-/// Changes and removes rows, and looks whether they are as they should be.
+/// Changes and removes rows, and looks whether they are as they should be; `line, rows` of what deletions tell.
 async fn do_all<T: Transacting>(
     on: &mut T,
     footprint: &Footprint<'_>,
     starts: &[Start],
     acts: Vec<Act>,
     seen: &Seen,
-) -> Result<(), T::Error> {
+    told: &BTreeSet<usize>,
+) -> Result<Vec<(usize, u64)>, T::Error> {
     let mut all: Vec<(Bound<'_>, Ask)> = vec![];
     for act in acts {
-        all.push((bound(footprint, seen, &act), Ask::Execute(footprint.said(starts, act.sql))));
+        all.push((bound(footprint, seen, told, &act), Ask::Execute(footprint.said(starts, act.sql))));
     }
     let look = if footprint.anew {
         None
@@ -224,24 +257,27 @@ async fn do_all<T: Transacting>(
         Some(sql)
     };
     all.extend(look.map(|it| (Bound::Nothing, Ask::Lines(it))));
+    let mut done = vec![];
     if on.pace().is_zero() {
         let (bounds, asked): (Vec<Bound<'_>>, Vec<Ask>) = all.into_iter().unzip();
         for (bound, answer) in bounds.iter().zip(answers(on, &asked).await?) {
-            held(on.source(), footprint, bound, answer)?;
+            done.extend(held(on.source(), footprint, bound, answer)?);
         }
-        return Ok(());
+        return Ok(done);
     }
     for (bound, ask) in all {
         if !matches!(bound, Bound::Nothing) {
             pause(on).await;
         }
         for answer in answers(on, &[ask]).await? {
-            held(on.source(), footprint, &bound, answer)?;
+            done.extend(held(on.source(), footprint, &bound, answer)?);
         }
     }
-    Ok(())
+    Ok(done)
 }
 
+/// The line and its rows, if the answer tells them.
+///
 /// # Errors
 /// `Refused` where an answer is not within its bound.
 fn held(
@@ -249,23 +285,24 @@ fn held(
     footprint: &Footprint<'_>,
     bound: &Bound<'_>,
     answer: Answer,
-) -> Result<(), SourceError> {
+) -> Result<Option<(usize, u64)>, SourceError> {
     match bound {
-        Bound::None => Ok(()),
-        Bound::AtMost(table, counted) => no_more(source, table, answer.touched(), *counted),
+        Bound::None => {}
+        Bound::Tells(line) => return Ok(Some((*line, answer.touched()))),
+        Bound::AtMost(table, counted) => no_more(source, table, answer.touched(), *counted)?,
         Bound::Exactly(table, counted) => {
             let touched = answer.touched();
             no_more(source, table, touched, *counted)?;
-            as_they_should_be(source, table, counted - touched)
+            as_they_should_be(source, table, counted - touched)?;
         }
         Bound::Nothing => {
             let left = footprint.touched(source, &answer.lines());
-            match left.beyond(&Counts::default()) {
-                Some((_, table, rows, _)) => as_they_should_be(source, table, rows),
-                None => Ok(()),
+            if let Some((_, table, rows, _)) = left.beyond(&Counts::default()) {
+                as_they_should_be(source, table, rows)?;
             }
         }
     }
+    Ok(None)
 }
 
 /// What was found, but for rows that parts have cleared: they are reached still, and were counted already.

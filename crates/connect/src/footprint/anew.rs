@@ -57,7 +57,7 @@ impl<'a> Footprint<'a> {
     }
 
     /// A table, and every table that the database may change when rows of it change or go.
-    fn with_those_that_hang_on_it<'t>(&'t self, table: &'t str, all: &mut BTreeSet<&'t str>) {
+    pub(super) fn with_those_that_hang_on_it<'t>(&'t self, table: &'t str, all: &mut BTreeSet<&'t str>) {
         if all.insert(table) {
             for key in self.catalog.keys.iter().filter(|it| it.parent == table) {
                 self.with_those_that_hang_on_it(&key.child, all);
@@ -100,68 +100,9 @@ mod tests {
     use countersign_service::settings::datamap::DataMap;
 
     use super::*;
-    use crate::catalog::{Catalog, Column, ForeignKey, Kind, Table};
+    use crate::catalog::Catalog;
+    use crate::footprint::given::{self, DELETE, catalog, map};
     use crate::postgres::dialect::Postgres;
-
-    fn catalog() -> Catalog {
-        let column = |name: &str| Column {
-            name: name.to_owned(),
-            type_name: "integer".to_owned(),
-            kind: Kind::Int,
-            nullable: !name.is_empty() && name != "id",
-            generated: false,
-        };
-        let table = |name: &str, columns: &[&str]| Table {
-            name: name.to_owned(),
-            quoted: name.to_owned(),
-            columns: columns.iter().map(|it| column(it)).collect(),
-            primary_key: vec!["id".to_owned()],
-            row_id: vec!["id".to_owned()],
-            uniques: vec![vec!["id".to_owned()]],
-            ..Table::default()
-        };
-        let key = |child: &str, parent: &str| ForeignKey {
-            quoted: String::new(),
-            child: child.to_owned(),
-            parent: parent.to_owned(),
-            on: vec![(format!("{parent}_id"), "id".to_owned())],
-            on_delete: OnDelete::NoAction,
-            deferrable: false,
-        };
-        let tables = [table("person", &["id", "born"]), table("orders", &["id", "person_id"])];
-        let tables = tables.into_iter().chain([table("line", &["id", "orders_id", "what"])]);
-        Catalog {
-            tables: tables.map(|it| (it.name.clone(), it)).collect(),
-            keys: vec![key("orders", "person"), key("line", "orders")],
-            hides_what_acts: false,
-        }
-    }
-
-    fn map(of_person: &str, of_orders: &str) -> DataMap {
-        DataMap::parse(&format!(
-            r#"
-            source = "shop"
-            [[root]]
-            table = "person"
-            key = ["id"]
-            identities = {{ email = "born" }}
-            {of_person}
-            [[table]]
-            name = "orders"
-            [[table.way]]
-            from = "person"
-            on = {{ person_id = "id" }}
-            {of_orders}
-            [[table]]
-            name = "line"
-            [[table.way]]
-            from = "orders"
-            on = {{ orders_id = "id" }}
-            treatment = "delete"
-            "#
-        ))
-        .unwrap()
-    }
 
     /// Whether statements say anew which rows they are about.
     fn anew(map: &DataMap, catalog: &Catalog) -> bool {
@@ -170,8 +111,6 @@ mod tests {
         footprint.acts_anew_if(true);
         footprint.anew
     }
-
-    const DELETE: &str = "treatment = \"delete\"";
 
     #[test]
     fn what_leads_to_others_goes_last_and_is_found_anew() {
@@ -193,7 +132,7 @@ mod tests {
         let mut catalog = catalog();
         catalog.tables.get_mut("line").unwrap().triggers.push("back_again".to_owned());
         assert!(!anew(&map(DELETE, DELETE), &catalog));
-        catalog = self::catalog();
+        catalog = given::catalog();
         catalog.keys[1].on_delete = OnDelete::SetDefault;
         assert!(!anew(&map(DELETE, DELETE), &catalog));
     }

@@ -1,0 +1,115 @@
+//! Of which tables the statement that deletes tells how many rows there were: to count those before as well would be to
+//! find them all twice. It must not know any driver.
+
+use std::collections::BTreeSet;
+
+use super::act::Act;
+use super::{Effect, Footprint};
+
+impl<'a> Footprint<'a> {
+    /// The nodes whose rows are counted by deleting them: each goes with all of its rows, nothing acts by itself, and
+    /// nothing that is done before has written the table, or can have made the database do so.
+    pub(crate) fn told(&self, acts: &[Act]) -> BTreeSet<usize> {
+        let mut told = BTreeSet::new();
+        if !self.catalog.nothing_acts() {
+            return told;
+        }
+        let mut written: BTreeSet<&str> = BTreeSet::new();
+        for act in acts {
+            let Some(i) = act.writes else {
+                // Several tables in one statement, which tells of none.
+                if act.deletes {
+                    return BTreeSet::new();
+                }
+                continue;
+            };
+            let table = &*self.nodes[i].table.name;
+            if act.deletes && self.all_go(i) && !written.contains(table) {
+                told.insert(i);
+            }
+            if act.deletes {
+                self.with_those_that_hang_on_it(table, &mut written);
+            } else {
+                written.insert(table);
+            }
+        }
+        told
+    }
+
+    /// Whether every row of the subject's in a node's table is deleted.
+    fn all_go(&self, i: usize) -> bool {
+        self.nodes[i].own_lines().all(|it| matches!(self.effects[it], Effect::Delete))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use countersign_service::settings::datamap::DataMap;
+
+    use super::*;
+    use crate::catalog::{Catalog, OnDelete};
+    use crate::dialect::Dialect;
+    use crate::footprint::given::{DELETE, catalog, key, map};
+    use crate::postgres::dialect::Postgres;
+    use crate::sqlite::dialect::Sqlite;
+
+    /// The tables that tell.
+    fn told(map: &DataMap, catalog: &Catalog, dialect: &'static dyn Dialect) -> Vec<String> {
+        let (footprint, findings) = Footprint::build(map, catalog, dialect);
+        let footprint = footprint.unwrap_or_else(|| panic!("{}", findings.reason()));
+        let told = footprint.told(&footprint.acts());
+        told.into_iter().map(|it| footprint.nodes[it].table.name.clone()).collect()
+    }
+
+    const CLEAR: &str = "treatment = \"clear\"\nbasis = \"legal_obligation\"\nempty = [\"person_id\"]";
+
+    #[test]
+    fn what_goes_whole_is_counted_by_going() {
+        assert_eq!(told(&map(DELETE, DELETE), &catalog(), &Postgres), ["person", "orders", "line"]);
+        assert_eq!(told(&map(DELETE, CLEAR), &catalog(), &Postgres), ["person", "line"]);
+    }
+
+    #[test]
+    fn where_something_acts_all_is_counted_before() {
+        let mut catalog = catalog();
+        catalog.tables.get_mut("line").unwrap().triggers.push("back_again".to_owned());
+        assert_eq!(told(&map(DELETE, DELETE), &catalog, &Postgres), [""; 0]);
+    }
+
+    #[test]
+    fn what_the_database_may_have_taken_along_is_counted_before() {
+        // A ring: whichever goes first takes rows of the other with it.
+        let mut catalog = catalog();
+        catalog.keys.push(key("person", "orders"));
+        catalog.tables.get_mut("person").unwrap().columns[1].name = "orders_id".to_owned();
+        catalog.keys.iter_mut().for_each(|it| it.on_delete = OnDelete::Cascade);
+        catalog.tables.values_mut().flat_map(|it| &mut it.columns).for_each(|it| it.nullable = false);
+        let map = DataMap::parse(
+            r#"
+            source = "shop"
+            [[root]]
+            table = "person"
+            key = ["id"]
+            identities = { email = "orders_id" }
+            treatment = "delete"
+            [[table]]
+            name = "orders"
+            [[table.way]]
+            from = "person"
+            on = { person_id = "id" }
+            treatment = "delete"
+            [[table]]
+            name = "line"
+            [[table.way]]
+            from = "orders"
+            on = { orders_id = "id" }
+            treatment = "delete"
+            "#,
+        )
+        .unwrap();
+        let told = told(&map, &catalog, &Sqlite);
+        assert!(told.contains(&"line".to_owned()), "{told:?}");
+        assert_eq!(told.len(), 2, "{told:?}");
+    }
+}
