@@ -1,6 +1,6 @@
 //! A step of an erasure on a database, in one transaction of its engine or in parts: receipt first, then locking,
-//! counting, comparing, acting, counting again, commit. The order stands here once; how an engine says each of it
-//! stands behind [`Transacting`]. It must not know any driver.
+//! counting what the acting does not tell, acting, comparing with what was signed, looking again, commit. The order
+//! stands here once; how an engine says each of it stands behind [`Transacting`]. It must not know any driver.
 
 mod ask;
 mod part;
