@@ -218,7 +218,7 @@ enum Bound<'a> {
 fn bound<'a>(footprint: &'a Footprint<'_>, seen: &Seen, told: &BTreeSet<usize>, act: &Act) -> Bound<'a> {
     let Some(of) = &act.lines else { return Bound::None };
     if act.deletes
-        && act.writes.is_some_and(|it| told.contains(&it))
+        && act.writes.iter().any(|it| told.contains(it))
         && let Some(line) = of.first()
     {
         // Lines of one table are one number where they are judged.

@@ -11,19 +11,19 @@ pub(crate) struct Act {
     pub(crate) sql: Sql,
     /// How many rows the statement may touch at most; `None` if that was not counted.
     pub(crate) lines: Option<Vec<usize>>,
-    /// The node whose table it writes, if it writes one.
-    pub(crate) writes: Option<usize>,
+    /// The nodes whose tables it writes.
+    pub(crate) writes: Vec<usize>,
     pub(crate) deletes: bool,
 }
 
 impl Act {
     /// A statement that changes no row.
     fn setting(sql: Sql) -> Self {
-        Self { sql, lines: None, writes: None, deletes: false }
+        Self { sql, lines: None, writes: vec![], deletes: false }
     }
 
     fn updating(sql: Sql, node: usize, lines: Option<Vec<usize>>) -> Self {
-        Self { sql, lines, writes: Some(node), deletes: false }
+        Self { sql, lines, writes: vec![node], deletes: false }
     }
 }
 
@@ -195,7 +195,7 @@ impl<'a> Footprint<'a> {
                 let (text, lines) = statement(*i);
                 let mut sql = Sql::new(self.dialect);
                 sql.push(&text);
-                acts.push(Act { sql, lines: Some(lines), writes: Some(*i), deletes: true });
+                acts.push(Act { sql, lines: Some(lines), writes: vec![*i], deletes: true });
             }
             self.switch_checks(unchecked, "1", acts);
             return;
@@ -207,7 +207,6 @@ impl<'a> Footprint<'a> {
             sql.push(&format!("d{n} AS ({} RETURNING 1)", statement(*i).0));
         }
         sql.push(" SELECT 1");
-        // Of several tables at once; nothing is said anew where there is such a ring.
-        acts.push(Act { sql, lines: None, writes: None, deletes: true });
+        acts.push(Act { sql, lines: None, writes: group.to_vec(), deletes: true });
     }
 }

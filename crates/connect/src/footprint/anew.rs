@@ -45,14 +45,14 @@ impl<'a> Footprint<'a> {
             if self.read_for(&act.sql.text).iter().any(|it| written.contains(self.table_of(*it))) {
                 return false;
             }
-            if let Some(node) = act.writes {
-                self.with_those_that_hang_on_it(self.table_of(node), &mut written);
+            for node in &act.writes {
+                self.with_those_that_hang_on_it(self.table_of(*node), &mut written);
             }
         }
         true
     }
 
-    fn table_of(&self, i: usize) -> &'a str {
+    pub(super) fn table_of(&self, i: usize) -> &'a str {
         &self.nodes[i].table.name
     }
 

@@ -16,21 +16,19 @@ impl<'a> Footprint<'a> {
         }
         let mut written: BTreeSet<&str> = BTreeSet::new();
         for act in acts {
-            let Some(i) = act.writes else {
-                // Several tables in one statement, which tells of none.
-                if act.deletes {
-                    return BTreeSet::new();
-                }
-                continue;
-            };
-            let table = &*self.nodes[i].table.name;
-            if act.deletes && self.all_go(i) && !written.contains(table) {
-                told.insert(i);
+            // A statement about several tables tells of none.
+            if let (true, [i]) = (act.deletes, &*act.writes)
+                && self.all_go(*i)
+                && !written.contains(self.table_of(*i))
+            {
+                told.insert(*i);
             }
-            if act.deletes {
-                self.with_those_that_hang_on_it(table, &mut written);
-            } else {
-                written.insert(table);
+            for table in act.writes.iter().map(|it| self.table_of(*it)) {
+                if act.deletes {
+                    self.with_those_that_hang_on_it(table, &mut written);
+                } else {
+                    written.insert(table);
+                }
             }
         }
         told
@@ -62,12 +60,23 @@ mod tests {
         told.into_iter().map(|it| footprint.nodes[it].table.name.clone()).collect()
     }
 
+    const CLEAR_PERSON: &str = "treatment = \"clear\"\nempty = [\"born\"]";
     const CLEAR: &str = "treatment = \"clear\"\nbasis = \"legal_obligation\"\nempty = [\"person_id\"]";
 
     #[test]
     fn what_goes_whole_is_counted_by_going() {
         assert_eq!(told(&map(DELETE, DELETE), &catalog(), &Postgres), ["person", "orders", "line"]);
         assert_eq!(told(&map(DELETE, CLEAR), &catalog(), &Postgres), ["person", "line"]);
+    }
+
+    #[test]
+    fn what_goes_in_part_is_counted_before() {
+        // Some of the orders stay.
+        let mixed = format!(
+            "{DELETE}\n[[table.way]]\ncolumn = \"person_id\"\nequals = \"{{born}}\"\ntreatment = \"keep\"\n\
+             basis = \"legal_obligation\""
+        );
+        assert_eq!(told(&map(CLEAR_PERSON, &mixed), &catalog(), &Sqlite), ["line"]);
     }
 
     #[test]
