@@ -43,7 +43,7 @@ pub(crate) struct Snapshot {
 pub(crate) enum Found {
     Nobody,
     Several,
-    One { roots: BTreeSet<Root>, emails: BTreeSet<String>, counts: Counts },
+    One { roots: BTreeSet<Root>, emails: BTreeSet<String> },
 }
 
 /// A step that a source committed, when the ledger had so many entries.
@@ -151,14 +151,20 @@ impl Snapshot {
         if sources.len() < found.len() {
             return Found::Several;
         }
-        let mut counts = Counts::default();
-        for row in &found {
+        let emails = found.iter().filter_map(|row| row.names.get("email").cloned()).collect();
+        Found::One { roots: found.iter().map(|row| row.root.clone()).collect(), emails }
+    }
+
+    /// What there is of a root: nothing where it is gone.
+    pub(crate) fn add(&self, root: &Root, counts: &mut Counts) {
+        if *root == dataset() {
+            counts.add("shop", "app_log", self.log);
+        }
+        for row in self.rows.iter().filter(|row| row.root == *root) {
             for (table, rows) in &row.rows {
-                counts.add(&row.root.0, table, *rows);
+                counts.add(&root.0, table, *rows);
             }
         }
-        let emails = found.iter().filter_map(|row| row.names.get("email").cloned()).collect();
-        Found::One { roots: found.iter().map(|row| row.root.clone()).collect(), emails, counts }
     }
 
     /// Rows of a source that hold all the names it knows, and those that another source links to them.
@@ -187,6 +193,11 @@ impl Snapshot {
         }
         found
     }
+}
+
+/// The root of what is purged.
+pub(crate) fn dataset() -> Root {
+    ("shop".to_owned(), "dataset app_log".to_owned())
 }
 
 fn only(names: &Names, kinds: &[&str]) -> Names {

@@ -1,8 +1,10 @@
 //! One event of a request after those before it: whether the rules allow it, and what is so after it.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use countersign_core::id::RequestId;
+use countersign_core::plan::Counts;
 use countersign_core::receipt::{Outcome, Receipt};
 use countersign_core::request::{By, Event, Submitted};
 use countersign_core::survey::Survey;
@@ -10,7 +12,7 @@ use countersign_service::ports::store::Status;
 
 use super::law::{Occasion, most};
 use super::{Asker, Broken, Held, Model, Package, Request, rule};
-use crate::world::{Found, Names, Root};
+use crate::world::{Found, Names, Root, Snapshot, dataset};
 
 impl Model {
     pub(super) fn event(&mut self, id: RequestId, index: u64, seq: u64, at: i64, event: &Event) -> Held {
@@ -265,15 +267,17 @@ impl Model {
     fn meant(&self, request: &Request, survey: &Survey) -> Option<(BTreeSet<Root>, BTreeSet<String>)> {
         let key = self.keys.get(&request.id)?;
         let looks = self.world.since(survey.at.as_millis());
-        looks.iter().map(|look| look_for(look, request)).find_map(|found| match found {
-            Found::One { roots, emails, counts }
-                if counts == survey.counts
-                    && key.commit("roots", &spelled(request, &roots)) == survey.roots =>
+        let found = |(first, look): (usize, &Arc<Snapshot>)| match look_for(look, request) {
+            Found::One { roots, emails, .. }
+                // Each source is asked who somebody is, and then how many rows that one has: it may be erased in between.
+                if key.commit("roots", &spelled(request, &roots)) == survey.roots
+                    && counted(&looks[first..], &roots).contains(&survey.counts) =>
             {
                 Some((roots, emails))
             }
             Found::One { .. } | Found::Nobody | Found::Several => None,
-        })
+        };
+        looks.iter().enumerate().find_map(found)
     }
 
     /// What is so after it.
@@ -352,13 +356,27 @@ fn spelled(request: &Request, roots: &BTreeSet<Root>) -> Vec<u8> {
     names.join("\n").into_bytes()
 }
 
+/// All that looks can have counted of these roots, each at any of these moments.
+fn counted(looks: &[Arc<Snapshot>], roots: &BTreeSet<Root>) -> Vec<Counts> {
+    let mut all = vec![Counts::default()];
+    for root in roots {
+        let mut more: Vec<Counts> = Vec::new();
+        for (look, counts) in looks.iter().flat_map(|look| all.iter().map(move |counts| (look, counts))) {
+            let mut counts = counts.clone();
+            look.add(root, &mut counts);
+            if !more.contains(&counts) {
+                more.push(counts);
+            }
+        }
+        all = more;
+    }
+    all
+}
+
 /// Whom a request means, by what is proved of it.
-fn look_for(look: &crate::world::Snapshot, request: &Request) -> Found {
+fn look_for(look: &Snapshot, request: &Request) -> Found {
     if request.asked.action == "purge" {
-        let mut counts = countersign_core::plan::Counts::default();
-        counts.add("shop", "app_log", look.log);
-        let roots = [("shop".to_owned(), "dataset app_log".to_owned())].into();
-        return Found::One { roots, emails: Default::default(), counts };
+        return Found::One { roots: [dataset()].into(), emails: Default::default() };
     }
     let all = &request.asked.names;
     if request.asked.by == Asker::Desk {
