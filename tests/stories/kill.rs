@@ -94,10 +94,10 @@ fn kill_at_random_moments_loses_nothing_and_does_nothing_twice() {
     }
     node.start();
     let operator = node.client("opal-operator");
-    runtime.block_on(settled(&operator));
     let acknowledged = acknowledged.lock().unwrap();
+    runtime.block_on(settled(&operator, &acknowledged));
     runtime.block_on(nothing_is_lost(&operator, &acknowledged));
-    let completed = runtime.block_on(completed(&operator));
+    let completed = runtime.block_on(with_status(&operator, "completed"));
     assert_eq!(killed, rounds, "not every round was done");
     println!(
         "{killed} kills: {} submitted, {} approved, {} completed",
@@ -181,23 +181,30 @@ fn submission(action: &str, requester: Option<&str>, customer: i64) -> Submissio
     }
 }
 
-/// Waits until nothing is released or running any more. Stuck must nothing be.
-async fn settled(operator: &Client) {
-    let deadline = Instant::now() + Duration::from_secs(120);
+/// Waits until nothing that was approved waits for a free place, and nothing is released or running any more. Stuck must
+/// nothing be.
+async fn settled(operator: &Client, acknowledged: &Acknowledged) {
+    let (mut fewest, mut moved) = (usize::MAX, Instant::now());
     loop {
+        // In the order in which a request goes through them.
+        let waiting = with_status(operator, "waiting").await;
+        let waiting = waiting.intersection(&acknowledged.approved).count();
         let limits = operator.limits().await.unwrap();
         let erase = limits.iter().find(|limit| limit.action == "erase").unwrap();
         assert_eq!(erase.stuck, 0, "something got stuck");
-        if erase.released + erase.running == 0 {
+        let (released, running) = (erase.released, erase.running);
+        let left = waiting + released as usize + running as usize;
+        if left == 0 {
             return;
         }
+        if left < fewest {
+            (fewest, moved) = (left, Instant::now());
+        }
         assert!(
-            Instant::now() < deadline,
-            "{} released and {} running after two minutes",
-            erase.released,
-            erase.running
+            moved.elapsed() < Duration::from_secs(120),
+            "{waiting} approved wait, {released} released, {running} running: for two minutes none of them moved"
         );
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }
 
@@ -213,9 +220,9 @@ async fn nothing_is_lost(operator: &Client, acknowledged: &Acknowledged) {
     }
 }
 
-async fn completed(operator: &Client) -> BTreeSet<String> {
+async fn with_status(operator: &Client, status: &str) -> BTreeSet<String> {
     let mut all = BTreeSet::new();
-    let mut query = Query { status: Some("completed".to_owned()), limit: Some(100), ..Query::default() };
+    let mut query = Query { status: Some(status.to_owned()), limit: Some(100), ..Query::default() };
     loop {
         let page = operator.requests(&query).await.unwrap();
         all.extend(page.items.into_iter().map(|request| request.id));

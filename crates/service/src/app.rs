@@ -13,6 +13,7 @@ use tracing::Instrument;
 use crate::clock::Watch;
 use crate::jobs::end::Ends;
 use crate::jobs::forget;
+use crate::jobs::room::Rooms;
 use crate::keys::Keys;
 use crate::known::Known;
 use crate::measure::{GivenUp, Histogram};
@@ -70,6 +71,7 @@ pub struct Service {
     pub(crate) watch: Watch,
     pub(crate) verdicts: Histogram,
     pub(crate) given_up: GivenUp,
+    pub(crate) rooms: Rooms,
     pub(crate) signing: tokio::sync::Mutex<()>,
     pub(crate) ends: Ends,
     acts: AtomicU64,
@@ -101,6 +103,7 @@ impl Service {
             watch: Watch::default(),
             verdicts: Histogram::default(),
             given_up: GivenUp::default(),
+            rooms: Rooms::default(),
             signing: tokio::sync::Mutex::default(),
             ends: Ends::default(),
             acts: AtomicU64::new(0),

@@ -12,6 +12,7 @@ mod hand_over;
 pub(crate) mod keep_until;
 mod mail;
 pub(crate) mod rejudge;
+pub(crate) mod room;
 mod run;
 pub(crate) mod schedule;
 pub(crate) mod tell;

@@ -1,16 +1,13 @@
-//! Waking what waits: who shares a subject with something that ended, and the oldest that fit into a free place.
+//! Waking what waits: who shares a subject with something that ended, and whoever fits into its place.
 
 use countersign_core::id::RequestId;
-use countersign_core::time::Timestamp;
 
 use crate::app::Service;
 use crate::jobs::{JobError, Worked, wish};
 use crate::ports::store::{Change, IndexTerm, Needs, Query, Row, Status};
-use crate::record;
 use crate::refusal::Refusal;
-use crate::requests::judge::Judged;
 
-const PAGE: u32 = 200;
+pub(super) const PAGE: u32 = 200;
 const OPEN: [Status; 2] = [Status::Waiting, Status::Released];
 
 impl Service {
@@ -25,37 +22,7 @@ impl Service {
             beside.extend(rows.into_iter().map(|row| row.id).filter(|other| *other != id));
         }
         self.wish_advance(beside).await?;
-        // At once, not by a wish of its own: the place stands empty meanwhile.
-        self.wake_for_room(&record.row.action).await
-    }
-
-    /// The oldest that fit, not all: stops at the first that still finds no room.
-    pub(crate) async fn wake_for_room(&self, action: &str) -> Result<Worked, JobError> {
-        let mut after: Option<(Timestamp, RequestId)> = None;
-        loop {
-            let query = Query {
-                statuses: vec![Status::Waiting],
-                terms: vec![record::term("waiting", format!("capacity:{action}"))],
-                oldest_first: true,
-                after,
-                limit: PAGE,
-                ..Query::default()
-            };
-            let rows = self.store.list(query).await.map_err(Refusal::from)?;
-            let Some(last) = rows.last() else { return Ok(Worked::Done) };
-            after = Some((last.submitted_at, last.id));
-            for row in &rows {
-                match self.advance(row.id).await {
-                    Ok(Judged::Full) => return Ok(Worked::Done),
-                    Ok(Judged::Held | Judged::Past | Judged::Unseen) => {}
-                    // One that cannot be judged must not keep the place from the others.
-                    Err(refusal) => {
-                        tracing::warn!(request = %row.id, %refusal, "not judged; it is tried again by itself");
-                        self.wish_advance(vec![row.id]).await?;
-                    }
-                }
-            }
-        }
+        self.give_place(&record.row.action).await
     }
 
     /// Wishes that each of these is judged soon.

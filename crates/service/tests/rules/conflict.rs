@@ -107,6 +107,41 @@ async fn never_more_than_the_limit_run_and_all_complete() {
 }
 
 #[tokio::test]
+async fn many_places_that_become_free_at_once_are_given_by_one_who_looks() {
+    let house = House::with(|bundle| {
+        replace(bundle, "policies/erase.cedar", "running.erase >= 100", "running.erase >= 20");
+        replace(bundle, "settings.toml", "survey_max_age = \"60s\"", "survey_max_age = \"10s\"");
+    })
+    .await;
+    let mut all = Vec::new();
+    for n in 0..40 {
+        let account = format!("L-{n}");
+        house.shop.add(&account, &[("account", &account)], &[("customer", 1)]);
+        all.push(house.ask_attested("erase", &[("account", &account)]).await);
+    }
+    house.shop.inside().switches.slow_ms = 1_500;
+    for id in &all {
+        house.vote("olga", *id, true).await.unwrap();
+    }
+    let twenty_run = async {
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        // Whoever gets a place now is looked at again first, and that takes its time.
+        house.pass(Duration::from_secs(15));
+        let mut inside = house.shop.inside();
+        inside.switches.slow_ms = 0;
+        inside.switches.slow_count_ms = 20;
+        assert_eq!(inside.most_at_once, 20);
+        inside.surveyed
+    };
+    let ((), before) = tokio::join!(house.settle(), twenty_run);
+    for id in &all {
+        assert_eq!(house.status(*id).await, Status::Completed);
+    }
+    let looks = house.shop.inside().surveyed - before;
+    assert!(looks <= 60, "{looks} looks for twenty who waited");
+}
+
+#[tokio::test]
 async fn freed_place_goes_past_the_oldest_that_waits_for_something_else() {
     let house = House::with(|bundle| {
         replace(bundle, "policies/erase.cedar", "context.running.erase >= 100", "context.running.erase >= 2");
