@@ -49,19 +49,20 @@ impl<'a> Footprint<'a> {
 
     fn with(&self, starts: &[Start], carry: Carry, sql: &mut Sql) {
         let held = self.reach_order.iter().copied().filter(|it| self.nodes[*it].held);
-        self.with_of(&held.collect::<Vec<_>>(), starts, carry, sql);
+        self.with_of(&held.collect::<Vec<_>>(), starts, carry, self.dialect.collecting(), sql);
     }
 
-    /// The same of `nodes` alone, each of which stands after those that lead to it.
+    /// The same of `nodes` alone, each of which stands after those that lead to it; the engine may make one statement of
+    /// all, as it does of what is written by hand.
     pub(super) fn with_these(&self, nodes: &[usize], starts: &[Start], sql: &mut Sql) {
-        self.with_of(nodes, starts, Carry::Needed, sql);
+        self.with_of(nodes, starts, Carry::Needed, "AS", sql);
     }
 
-    fn with_of(&self, nodes: &[usize], starts: &[Start], carry: Carry, sql: &mut Sql) {
+    fn with_of(&self, nodes: &[usize], starts: &[Start], carry: Carry, collecting: &str, sql: &mut Sql) {
         let mut first = true;
         for i in nodes.iter().copied() {
             sql.push(if first { "WITH " } else { ", " }).push(&reach_name(i));
-            sql.push(&format!(" {} (", self.dialect.collecting()));
+            sql.push(&format!(" {collecting} ("));
             first = false;
             self.reached_with(i, starts, carry, sql);
             sql.push(")");
