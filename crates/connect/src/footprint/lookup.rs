@@ -217,3 +217,32 @@ pub(crate) fn remembered(root: &Root, columns: &[&str], row: Vec<Option<String>>
     let key: Option<Vec<String>> = root.key.iter().map(|it| values.get(it).cloned()).collect();
     Some((root.table.clone(), key?, values))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use rusqlite::Connection;
+
+    use super::*;
+    use crate::footprint::given::{DELETE, catalog, map};
+    use crate::sqlite::dialect::Sqlite;
+
+    #[test]
+    fn root_rows_are_found_by_their_key_and_not_by_reading_all() {
+        let (map, catalog) = (map(DELETE, DELETE), catalog());
+        let (footprint, _) = Footprint::build(&map, &catalog, &Sqlite);
+        let footprint = footprint.unwrap();
+        let start = |key: &str| Start { table: "person".to_owned(), key: vec![key.to_owned()], known: None };
+        let db = Connection::open_in_memory().unwrap();
+        db.execute_batch("CREATE TABLE person (id integer PRIMARY KEY, born integer UNIQUE)").unwrap();
+        for starts in [vec![start("1")], vec![start("1"), start("2")]] {
+            let (wanted, sql) = footprint.count_roots(&starts, false).pop().unwrap();
+            assert_eq!(wanted, starts.len());
+            let mut plan = db.prepare(&format!("EXPLAIN QUERY PLAN {}", sql.text)).unwrap();
+            let keys = rusqlite::params_from_iter(&sql.params);
+            let steps = plan.query_map(keys, |row| row.get::<_, String>(3)).unwrap();
+            let steps: Vec<String> = steps.collect::<Result<_, _>>().unwrap();
+            assert!(!steps.iter().any(|it| it.starts_with("SCAN")), "{steps:?}");
+        }
+    }
+}
