@@ -3,8 +3,8 @@
 use countersign_service::ports::source::{AttributeValue, Identity, Match, RootKey};
 use countersign_service::settings::datamap::{AttributeKind, Compare, Root};
 
-use super::Footprint;
 use super::reach::Start;
+use super::{Footprint, Node};
 use crate::catalog::{Column, Kind};
 use crate::sql::{Param, Sql, quote};
 
@@ -184,6 +184,29 @@ impl<'a> Footprint<'a> {
         sql.push(&format!("SELECT {texts} FROM {} AS x WHERE ", node.table.quoted));
         self.keyed(node, root, "x", &mine, &mut sql);
         Some((sql, columns.into_iter().map(|it| &*it.name).collect()))
+    }
+
+    /// Whether a root row is one of `starts`.
+    pub(crate) fn keyed(&self, node: &Node<'a>, root: &Root, alias: &str, starts: &[&Start], sql: &mut Sql) {
+        let whole = |it: &&&Start| !root.key.is_empty() && it.key.len() == root.key.len();
+        // Nothing stands here that is always so or never: beside it SQLite uses no index.
+        let mut before = "((";
+        for start in starts.iter().filter(whole) {
+            sql.push(before);
+            before = ") OR (";
+            let mut and = "";
+            for (name, value) in root.key.iter().zip(&start.key) {
+                sql.push(and);
+                and = " AND ";
+                match node.column(name) {
+                    Some(column) => {
+                        self.dialect.holds(&format!("{alias}.{}", quote(name)), column, sql, value);
+                    }
+                    None => drop(sql.push("1 = 0")),
+                }
+            }
+        }
+        sql.push(if before == "((" { "(1 = 0)" } else { "))" });
     }
 
     /// Counts the root rows that are there.

@@ -104,29 +104,6 @@ impl<'a> Footprint<'a> {
         }
     }
 
-    /// Whether a root row is one of `starts`.
-    pub(crate) fn keyed(&self, node: &Node<'a>, root: &Root, alias: &str, starts: &[&Start], sql: &mut Sql) {
-        let whole = |it: &&&Start| !root.key.is_empty() && it.key.len() == root.key.len();
-        // Nothing stands here that is always so or never: beside it SQLite uses no index.
-        let mut before = "((";
-        for start in starts.iter().filter(whole) {
-            sql.push(before);
-            before = ") OR (";
-            let mut and = "";
-            for (name, value) in root.key.iter().zip(&start.key) {
-                sql.push(and);
-                and = " AND ";
-                match node.column(name) {
-                    Some(column) => {
-                        self.dialect.holds(&format!("{alias}.{}", quote(name)), column, sql, value);
-                    }
-                    None => drop(sql.push("1 = 0")),
-                }
-            }
-        }
-        sql.push(if before == "((" { "(1 = 0)" } else { "))" });
-    }
-
     /// A root row that may be gone, out of what is known of it.
     fn remembered(&self, node: &Node<'a>, root: &Root, start: &Start, sql: &mut Sql) {
         let mut known: BTreeMap<&str, &str> =
