@@ -268,7 +268,7 @@ impl Model {
         let key = self.keys.get(&request.id)?;
         let looks = self.world.since(survey.at.as_millis());
         let found = |(first, look): (usize, &Arc<Snapshot>)| match look_for(look, request) {
-            Found::One { roots, emails, .. }
+            Found::One { roots, emails }
                 // Each source is asked who somebody is, and then how many rows that one has: it may be erased in between.
                 if key.commit("roots", &spelled(request, &roots)) == survey.roots
                     && counted(&looks[first..], &roots).contains(&survey.counts) =>

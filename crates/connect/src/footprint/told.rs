@@ -91,33 +91,13 @@ mod tests {
         // A ring: whichever goes first takes rows of the other with it.
         let mut catalog = catalog();
         catalog.keys.push(key("person", "orders"));
-        catalog.tables.get_mut("person").unwrap().columns[1].name = "orders_id".to_owned();
+        let person = catalog.tables.get_mut("person").unwrap();
+        let mut pointer = person.columns[1].clone();
+        pointer.name = "orders_id".to_owned();
+        person.columns.push(pointer);
         catalog.keys.iter_mut().for_each(|it| it.on_delete = OnDelete::Cascade);
         catalog.tables.values_mut().flat_map(|it| &mut it.columns).for_each(|it| it.nullable = false);
-        let map = DataMap::parse(
-            r#"
-            source = "shop"
-            [[root]]
-            table = "person"
-            key = ["id"]
-            identities = { email = "orders_id" }
-            treatment = "delete"
-            [[table]]
-            name = "orders"
-            [[table.way]]
-            from = "person"
-            on = { person_id = "id" }
-            treatment = "delete"
-            [[table]]
-            name = "line"
-            [[table.way]]
-            from = "orders"
-            on = { orders_id = "id" }
-            treatment = "delete"
-            "#,
-        )
-        .unwrap();
-        let told = told(&map, &catalog, &Sqlite);
+        let told = told(&map(DELETE, DELETE), &catalog, &Sqlite);
         assert!(told.contains(&"line".to_owned()), "{told:?}");
         assert_eq!(told.len(), 2, "{told:?}");
     }
