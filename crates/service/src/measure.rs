@@ -73,7 +73,7 @@ pub struct Spread {
 /// Requests that wait for one thing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Waiting {
-    /// `vote:privacy`, `capacity:erase`, `time`, …
+    /// `vote:privacy`, `capacity:erase`, `today:erase`, `time`, …
     pub what: String,
     /// How many.
     pub count: u64,

@@ -14,7 +14,7 @@ use countersign_core::time::Timestamp;
 use crate::keys::{Keys, mac};
 use crate::person::Person;
 use crate::record::History;
-use crate::requests::{facts, judge};
+use crate::requests::{facts, waiting};
 use crate::settings::Settings;
 
 pub use choice::{Choice, Chosen};
@@ -31,7 +31,7 @@ pub(crate) fn waits_for(keys: &Keys, history: &History, person: &Person) -> Opti
     let State::Waiting(dossier) = history.state() else { return None };
     let barred = dossier.submitted().asking.persons.contains(&person.id)
         || person.voter(keys, &facts::blinds(history)).is_subject
-        || history.terms(judge::NOT_FOR).any(|id| id == person.id.as_bytes());
+        || history.terms(waiting::NOT_FOR).any(|id| id == person.id.as_bytes());
     if !person.active || person.administers || barred {
         return None;
     }

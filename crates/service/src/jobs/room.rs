@@ -3,9 +3,6 @@
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
-use countersign_core::id::RequestId;
-use countersign_core::time::Timestamp;
-
 use crate::app::Service;
 use crate::jobs::wake::PAGE;
 use crate::jobs::{JobError, Worked, wish};
@@ -13,6 +10,7 @@ use crate::ports::store::{Change, Needs, Query, Status};
 use crate::record;
 use crate::refusal::Refusal;
 use crate::requests::judge::Judged;
+use crate::requests::waiting::{self, Full};
 
 /// The actions for whose places this node looks at this moment.
 #[derive(Default)]
@@ -55,25 +53,37 @@ impl Service {
         Ok(Worked::Done)
     }
 
-    /// The oldest that fit, not all: stops at the first that still finds no room.
+    /// The oldest that fit. Where one finds no room, whoever waits under the same limit is passed over: each limit costs a
+    /// judgement, however many wait.
     pub(crate) async fn wake_for_room(&self, action: &str) -> Result<Worked, JobError> {
-        let mut after: Option<(Timestamp, RequestId)> = None;
+        let under = |full: Full| record::term(waiting::ROOM, full.word(action));
+        let mut query = Query {
+            statuses: vec![Status::Waiting],
+            terms: vec![record::term("waiting", format!("capacity:{action}"))],
+            without: vec![under(Full::Today)],
+            oldest_first: true,
+            limit: PAGE,
+            ..Query::default()
+        };
         loop {
-            let query = Query {
-                statuses: vec![Status::Waiting],
-                terms: vec![record::term("waiting", format!("capacity:{action}"))],
-                oldest_first: true,
-                after,
-                limit: PAGE,
-                ..Query::default()
-            };
-            let rows = self.store.list(query).await.map_err(Refusal::from)?;
-            let Some(last) = rows.last() else { return Ok(Worked::Done) };
-            after = Some((last.submitted_at, last.id));
-            for row in &rows {
+            let rows = self.store.list(query.clone()).await.map_err(Refusal::from)?;
+            if rows.is_empty() {
+                return Ok(Worked::Done);
+            }
+            for row in rows {
+                query.after = Some((row.submitted_at, row.id));
                 match self.advance(row.id).await {
-                    Ok(Judged::Full) => return Ok(Worked::Done),
-                    Ok(Judged::Held | Judged::Past | Judged::Unseen) => {}
+                    Ok(Judged::Full(Full::Paused)) => return Ok(Worked::Done),
+                    Ok(Judged::Full(full @ Full::Below(_))) => {
+                        let limit = under(full);
+                        // It was not found under its limit, nor may those behind it be: they are not all judged for that.
+                        if query.without.contains(&limit) {
+                            return Ok(Worked::Done);
+                        }
+                        query.without.push(limit);
+                        break;
+                    }
+                    Ok(Judged::Full(Full::Today) | Judged::Held | Judged::Past | Judged::Unseen) => {}
                     // One that cannot be judged must not keep the place from the others.
                     Err(refusal) => {
                         tracing::warn!(request = %row.id, %refusal, "not judged; it is tried again by itself");

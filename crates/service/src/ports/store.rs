@@ -218,8 +218,8 @@ pub struct Query {
     pub terms: Vec<IndexTerm>,
     /// Found under *one* of these terms, unless there are none.
     pub any: Vec<IndexTerm>,
-    /// Not found under this term.
-    pub without: Option<IndexTerm>,
+    /// Found under *none* of these terms.
+    pub without: Vec<IndexTerm>,
     /// Running out (`Row::expires_at`) not after this moment.
     pub expires_by: Option<Timestamp>,
     /// Oldest first?

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use countersign_core::conflict::Resolution;
-use countersign_core::id::{PersonId, RequestId};
+use countersign_core::id::RequestId;
 use countersign_core::request::{Command, Dossier, State};
 use countersign_core::time::Timestamp;
-use countersign_core::verdict::{Decision, Missing, Path, Verdict};
+use countersign_core::verdict::{Decision, Missing, Verdict};
 use countersign_policy::SurveyState;
 use tracing::Instrument;
 
@@ -25,6 +25,7 @@ use crate::refusal::Refusal;
 use crate::requests::facts::World;
 use crate::requests::field::{self, Found};
 use crate::requests::survey;
+use crate::requests::waiting::{self, Full};
 use crate::reviewers;
 use crate::settings::Settings;
 use crate::span;
@@ -34,8 +35,8 @@ use crate::span;
 pub(crate) enum Judged {
     /// It waits, and no free place would help it.
     Held,
-    /// It waits for a free place.
-    Full,
+    /// It waits for nothing but a free place of its action.
+    Full(Full),
     /// Its sources must be looked at first.
     Unseen,
     /// It is released, runs, or ended.
@@ -251,7 +252,7 @@ fn decide(
             if action.is_none_or(|action| action.call_to_vote) {
                 change.jobs.extend(call_voters(history, &dossier, &verdict, now));
             }
-            if is_full(paths, &dossier.submitted().action) { Judged::Full } else { Judged::Held }
+            waiting::full(paths, &dossier.submitted().action).map_or(Judged::Held, Judged::Full)
         }
     };
     if world.survey != SurveyState::Absent && history.terms("judged").next().is_none() {
@@ -259,11 +260,18 @@ fn decide(
         // Whoever was judged before this one was known by its subject may have to give way to it now.
         change.jobs.extend(world.beside.iter().map(|row| wish("advance", row.id.to_string(), now)));
     }
-    let waiting = if judged == Judged::Past { Vec::new() } else { waiting_words(&verdict) };
-    let not_for = if waiting.is_empty() { Vec::new() } else { not_for(history) };
-    for (name, words) in [("waiting", waiting), (NOT_FOR, not_for)] {
-        let before: BTreeSet<&[u8]> = history.terms(name).collect();
-        if before != words.iter().map(|word| &**word).collect() {
+    let words = if judged == Judged::Past { Vec::new() } else { waiting::words(&verdict) };
+    let not_for = if words.is_empty() { Vec::new() } else { waiting::not_for(history) };
+    let room = match judged {
+        Judged::Full(full) => vec![full.word(&dossier.submitted().action)],
+        _ => Vec::new(),
+    };
+    // A place that became free since this was read was given to nobody: this was not to be found yet.
+    if waiting::differs(history, waiting::ROOM, &room) && !room.is_empty() {
+        change.jobs.push(wish("capacity", dossier.submitted().action.clone(), now));
+    }
+    for (name, words) in [("waiting", words), (waiting::NOT_FOR, not_for), (waiting::ROOM, room)] {
+        if waiting::differs(history, name, &words) {
             history.find_under(name, words);
         }
     }
@@ -273,66 +281,16 @@ fn decide(
     Ok((change, judged))
 }
 
-/// Whether room for its own action is all that some way still wants. Who waits for something else besides says
-/// nothing about whether others fit.
-fn is_full(paths: &[Path], action: &str) -> bool {
-    let own = |missing: &Missing| match missing {
-        Missing::Capacity { action: of, .. }
-        | Missing::Today { action: of, .. }
-        | Missing::Paused { action: of, .. } => of == action,
-        _ => false,
-    };
-    paths.iter().any(|path| !path.missing.is_empty() && path.missing.iter().all(own))
-}
-
-/// The index of the people for whom a request never waits, though it waits for a seat of theirs.
-pub(crate) const NOT_FOR: &str = "not_for";
-
-/// Whoever asks, and whoever voted so that it still counts.
-fn not_for(history: &History) -> Vec<Vec<u8>> {
-    let dossier = history.state().dossier();
-    let votes = dossier
-        .survey()
-        .into_iter()
-        .flat_map(|survey| dossier.votes().iter().filter(|vote| vote.covers(survey)).map(|vote| vote.by));
-    let people: BTreeSet<PersonId> =
-        votes.chain(dossier.submitted().asking.persons.iter().copied()).collect();
-    people.into_iter().map(|person| person.as_bytes().to_vec()).collect()
-}
-
 /// What follows from an end: the requester is told, and whoever waited for it is judged again.
 pub(crate) fn ended(history: &mut History, now: Timestamp) -> Change {
     let id = history.state().dossier().id().to_string();
-    history.find_under("waiting", Vec::new());
-    history.find_under(NOT_FOR, Vec::new());
+    for name in ["waiting", waiting::NOT_FOR, waiting::ROOM] {
+        history.find_under(name, Vec::new());
+    }
     Change {
         jobs: vec![wish("mail_outcome", id.clone(), now), wish("wake", id, now)],
         request: Some(history.clone().into_change()),
         ..Change::default()
-    }
-}
-
-/// The words under which a waiting request is found: `vote:privacy`, `capacity:erase`, `time`, …
-pub(crate) fn waiting_words(verdict: &Verdict) -> Vec<Vec<u8>> {
-    let Decision::Hold { paths } = &verdict.decision else { return Vec::new() };
-    let words: BTreeSet<String> = paths.iter().flat_map(|path| &path.missing).map(waiting_word).collect();
-    words.into_iter().map(String::into_bytes).collect()
-}
-
-fn waiting_word(missing: &Missing) -> String {
-    match missing {
-        Missing::Verification { method } => format!("verification:{method}"),
-        Missing::Vote { group, .. } => format!("vote:{group}"),
-        Missing::Time { .. } => "time".to_owned(),
-        Missing::Capacity { action, .. } | Missing::Today { action, .. } | Missing::Paused { action, .. } => {
-            format!("capacity:{action}")
-        }
-        Missing::Conflict { .. } => "conflict".to_owned(),
-        Missing::Survey => "survey".to_owned(),
-        Missing::Identity => "identity".to_owned(),
-        Missing::LegalHold { .. } => "legal_hold".to_owned(),
-        Missing::Attestation { name } => format!("attestation:{name}"),
-        Missing::Opaque { .. } => "opaque".to_owned(),
     }
 }
 

@@ -16,3 +16,4 @@ pub mod submit;
 pub(crate) mod survey;
 pub mod verify;
 pub mod vote;
+pub(crate) mod waiting;

@@ -18,7 +18,7 @@ use crate::refusal::Refusal;
 use crate::requests::facts::World;
 use crate::requests::last_time::LastTime;
 use crate::requests::survey::{self, Latest};
-use crate::requests::{ask, field, glass, judge};
+use crate::requests::{ask, field, glass, judge, waiting};
 use crate::seal;
 use crate::settings::datamap::{DataMap, Recipient};
 use crate::settings::{Effect, Settings};
@@ -392,7 +392,7 @@ impl Service {
             return Ok(Vec::new());
         }
         let any = words.into_iter().map(|word| record::term("waiting", word)).collect();
-        let without = Some(record::term(judge::NOT_FOR, person.as_bytes()));
+        let without = vec![record::term(waiting::NOT_FOR, person.as_bytes())];
         Ok(self.store.list(Query { any, without, ..query }).await?)
     }
 }

@@ -307,7 +307,7 @@ impl Arrival {
         let people = person::loaded(&self.keys, loaded)?;
         let askers = people.values().flat_map(|(person, _)| person.blinds(&self.keys));
         history.find_under("asker", askers.map(|blind| blind.as_bytes().to_vec()).collect());
-        let waiting = if denied { Vec::new() } else { crate::requests::judge::waiting_words(&verdict) };
+        let waiting = if denied { Vec::new() } else { crate::requests::waiting::words(&verdict) };
         history.find_under("waiting", waiting);
 
         let mut change = Change { sealed: self.sealed.clone(), records: counted, ..Change::default() };

@@ -1,11 +1,15 @@
 //! Requests beside each other: on one subject, and among those that run.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use countersign_core::id::RequestId;
 use countersign_core::verdict::Missing;
 use countersign_service::ports::store::Status;
 use countersign_service::requests::ask::{Ask, AskedBy};
+use tokio::sync::watch;
 
+use crate::fixture::odd::Gate;
 use crate::fixture::{House, about, replace};
 
 const ANA: &[(&str, &str)] = &[("email", "ana@example.test")];
@@ -141,17 +145,19 @@ async fn many_places_that_become_free_at_once_are_given_by_one_who_looks() {
     assert!(looks <= 60, "{looks} looks for twenty who waited");
 }
 
-#[tokio::test]
-async fn freed_place_goes_past_the_oldest_that_waits_for_something_else() {
+/// Two in the way got stuck and keep their places; an erasure that its subject asked for is kept back by `narrow`, and a
+/// younger one of the staff waits for a place. All have their votes.
+async fn two_who_wait(narrow: &str) -> (House, RequestId, RequestId, RequestId) {
     let house = House::with(|bundle| {
         replace(bundle, "policies/erase.cedar", "context.running.erase >= 100", "context.running.erase >= 2");
         replace(bundle, "policies/erase.cedar", "(principal is Staff ||", "(principal is Subject ||");
-        let narrow = "@id(\"erase.subjects-one\")\nforbid (principal is Subject, action == Action::\"erase\", \
-                      resource) when { context.running.erase >= 1 };";
-        bundle.files.insert("policies/narrow.cedar".to_owned(), narrow.to_owned());
+        let narrow = format!(
+            "@id(\"erase.subjects\")\nforbid (principal is Subject, action == Action::\"erase\", resource) when \
+             {{ {narrow} }};"
+        );
+        bundle.files.insert("policies/narrow.cedar".to_owned(), narrow);
     })
     .await;
-    // Two in the way get stuck and keep their places.
     house.shop.inside().switches.refuses = true;
     let mut stuck = Vec::new();
     for account in ["A-3", "A-4"] {
@@ -173,11 +179,62 @@ async fn freed_place_goes_past_the_oldest_that_waits_for_something_else() {
     house.approve("olga", young).await;
     let full = Missing::Capacity { action: "erase".to_owned(), below: 2, now: 2 };
     assert_eq!(house.missing(young).await, [full].into());
+    (house, stuck[0], oldest, young)
+}
+
+#[tokio::test]
+async fn freed_place_goes_past_the_oldest_that_waits_for_something_else() {
+    let (house, stuck, oldest, young) = two_who_wait("context.running.erase >= 1").await;
     house.hold("case-9", "ana@example.test").await;
     house.settle().await;
-
-    house.service.abandon(&house.caller("otto").await, stuck[0], None).await.unwrap();
-    house.settle().await;
+    house.abandon(stuck).await;
     assert_eq!(house.status(oldest).await, Status::Waiting);
     assert_eq!(house.status(young).await, Status::Completed);
+}
+
+#[tokio::test]
+async fn freed_place_goes_past_the_oldest_under_a_narrower_limit() {
+    for narrow in ["context.running.erase >= 1", "context.started_today.erase >= 1"] {
+        let (house, stuck, oldest, young) = two_who_wait(narrow).await;
+        house.abandon(stuck).await;
+        assert_eq!(house.status(oldest).await, Status::Waiting, "{narrow}");
+        assert_eq!(house.status(young).await, Status::Completed, "{narrow}");
+    }
+}
+
+#[tokio::test]
+async fn place_that_becomes_free_while_somebody_is_being_told_to_wait_is_given_too() {
+    let house = House::with(|bundle| {
+        replace(bundle, "policies/erase.cedar", "context.running.erase >= 100", "context.running.erase >= 1");
+        let own = "@id(\"erase.own\")\npermit (principal is Subject, action == Action::\"erase\", resource is Subject) \
+                   when { context.attested.contains(\"identity\") };";
+        bundle.files.insert("policies/own.cedar".to_owned(), own.to_owned());
+    })
+    .await;
+    house.shop.inside().switches.refuses = true;
+    let first = house.ask_attested("erase", &[("account", "A-3")]).await;
+    let desk = house.caller("helpdesk").await;
+    let ask = Ask { by: AskedBy::Subject, ..about("erase", ANA) };
+    let second = house.service.submit(&desk, ask).await.unwrap().picture.row.id;
+    house.vote("olga", first, true).await.unwrap();
+
+    // Another node has read that the only place is taken, and is about to write that the second waits for it.
+    let gate = Arc::new(Gate::default());
+    let (stop, stopped) = watch::channel(false);
+    let working = tokio::spawn(house.late_with("room", &gate).work(stopped));
+    gate.reached.notified().await;
+    // Its job is not waited for from here on.
+    house.pass(Duration::from_millis(1));
+    while house.status(first).await != Status::Stuck {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    house.shop.inside().switches.refuses = false;
+    house.abandon(first).await;
+    assert_eq!(house.status(second).await, Status::Waiting);
+
+    gate.open.notify_one();
+    stop.send(true).unwrap();
+    working.await.unwrap();
+    house.settle().await;
+    assert_eq!(house.status(second).await, Status::Completed);
 }

@@ -104,15 +104,18 @@ pub(super) async fn requests_are_found_under_one_of_some_terms_and_not_under_ano
     let n = |row: &Row| (0..90).find(|n| id(*n) == row.id).unwrap();
     let any = vec![term("third", "yes"), term("fifth", "yes"), term("fifth", "perhaps")];
     type Picks = fn(u64) -> bool;
-    let questions: [(Query, Picks); 4] = [
+    let questions: [(Query, Picks); 5] = [
         (Query { any: any.clone(), ..Query::default() }, |n| n % 3 == 0 || n % 5 == 0),
         (Query { any: any.clone(), terms: vec![term("third", "no")], ..Query::default() }, |n| {
             n % 5 == 0 && n % 3 != 0
         }),
-        (Query { any, without: Some(term("third", "yes")), ..Query::default() }, |n| {
+        (Query { any, without: vec![term("third", "yes")], ..Query::default() }, |n| {
             n % 5 == 0 && n % 3 != 0
         }),
-        (Query { without: Some(term("fifth", "yes")), ..Query::default() }, |n| n % 5 != 0),
+        (Query { without: vec![term("fifth", "yes")], ..Query::default() }, |n| n % 5 != 0),
+        (Query { without: vec![term("fifth", "yes"), term("third", "yes")], ..Query::default() }, |n| {
+            n % 5 != 0 && n % 3 != 0
+        }),
     ];
     for (query, picks) in questions {
         for oldest_first in [true, false] {

@@ -137,7 +137,7 @@ fn narrow(question: &mut Question, query: &Query) -> Vec<String> {
     if let Some(action) = &query.action {
         all.push(format!("r.action = {}", question.text(action)));
     }
-    if let Some(term) = &query.without {
+    for term in &query.without {
         all.push(format!(
             "not exists (select 1 from request_term w where {} \
              and w.submitted_at = r.submitted_at and w.request = r.id)",

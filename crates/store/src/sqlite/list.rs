@@ -140,7 +140,7 @@ fn narrow(question: &mut Question, query: &Query) {
         let action = question.value(action.clone());
         question.and(&format!("r.action = {action}"));
     }
-    if let Some(term) = &query.without {
+    for term in &query.without {
         let found = found(question, "w", term);
         question.and(&format!(
             "not exists (select 1 from request_term w where {found} \

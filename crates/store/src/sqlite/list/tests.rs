@@ -42,7 +42,7 @@ fn every_list_is_read_from_an_index_in_its_order() {
                             ..Query::default()
                         };
                         let any = vec![term("waiting"), term("waiting")];
-                        let mine = Query { any, without: Some(term("not_for")), ..query.clone() };
+                        let mine = Query { any, without: vec![term("not_for")], ..query.clone() };
                         for query in [query, mine] {
                             let plan = plan(&db, &question(&query));
                             // A part's own rows are handed on as they come; they are as many as are shown.
