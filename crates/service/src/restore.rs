@@ -31,13 +31,15 @@ pub struct Back {
     pub table: String,
     /// The request that erased them; of several the last.
     pub erasure: RequestId,
+    /// Whether that one is stuck elsewhere: until it is given up it stands in the way of another.
+    pub stuck: bool,
     /// Its action.
     pub action: String,
     /// Who they are, as the source has it. Personal.
     pub identities: BTreeMap<String, String>,
-    /// A request of that sort which was made since, and where it stands.
+    /// An open request of that sort which was made since, and where it stands.
     pub asked: Option<(RequestId, Status)>,
-    /// The key under which to ask again, so that it is asked once.
+    /// The key under which to ask again, so that it is asked once, and once more if that came to nothing.
     pub idempotency_key: String,
 }
 
@@ -62,7 +64,15 @@ pub struct Restored {
 struct Erasure {
     request: RequestId,
     action: String,
+    stuck: bool,
     ended_at: Timestamp,
+}
+
+/// Requests to erase a root that were made since.
+struct Since {
+    open: Option<(RequestId, Status)>,
+    /// The newest that ended.
+    ended: Option<RequestId>,
 }
 
 impl Service {
@@ -99,11 +109,13 @@ impl Service {
             }
             let held = port.look(map, std::slice::from_ref(&root)).await.map_err(refused)?;
             let identities = held.into_iter().flat_map(|found| found.identities);
+            let since = self.asked_since(&settings, &root, erasure).await?;
             restored.back.push(Back {
-                asked: self.asked_since(&settings, &root, erasure).await?,
-                idempotency_key: self.restore_key(&root, erasure),
+                asked: since.open,
+                idempotency_key: self.restore_key(&root, erasure, since.ended),
                 table: root.table,
                 erasure: erasure.request,
+                stuck: erasure.stuck,
                 action: erasure.action.clone(),
                 identities: identities.map(|it| (it.kind, it.value)).collect(),
             });
@@ -115,21 +127,19 @@ impl Service {
         root_term(&self.keys, root).value.try_into().ok()
     }
 
-    fn restore_key(&self, root: &RootKey, erasure: &Erasure) -> String {
+    fn restore_key(&self, root: &RootKey, erasure: &Erasure, ended: Option<RequestId>) -> String {
         let term = root_term(&self.keys, root).value;
-        format!(
-            "restore-{}",
-            hex::encode(mac(&self.keys.index, &[b"restore", &term, erasure.request.as_bytes()]))
-        )
+        let after = ended.unwrap_or(erasure.request);
+        format!("restore-{}", hex::encode(mac(&self.keys.index, &[b"restore", &term, after.as_bytes()])))
     }
 
-    /// Every root that a request erased, by its blind index, with the latest one. One that was given up counts where it had
-    /// done something in `source`.
+    /// Every root that a request erased, by its blind index, with the latest one. One that did not come to its end counts
+    /// where it had done something in `source`.
     async fn erased(&self, settings: &Settings, source: &str) -> Result<HashMap<[u8; 32], Erasure>, Refusal> {
         let mut erased: HashMap<[u8; 32], Erasure> = HashMap::new();
         for action in erasing(settings) {
             let mut query = Query {
-                statuses: vec![Status::Completed, Status::Abandoned],
+                statuses: vec![Status::Completed, Status::Abandoned, Status::Stuck],
                 action: Some(action.to_owned()),
                 oldest_first: true,
                 limit: PAGE,
@@ -148,7 +158,8 @@ impl Service {
                         let later = erased.get(&root).is_none_or(|known| known.ended_at < row.changed_at);
                         if later {
                             let (action, ended_at) = (action.to_owned(), row.changed_at);
-                            erased.insert(root, Erasure { request: row.id, action, ended_at });
+                            let stuck = row.status == Status::Stuck;
+                            erased.insert(root, Erasure { request: row.id, action, stuck, ended_at });
                         }
                     }
                 }
@@ -163,7 +174,7 @@ impl Service {
     async fn roots_of_request(&self, row: Row, source: &str) -> Result<(Row, Vec<[u8; 32]>), Refusal> {
         let loaded = self.store.load(Needs { request: Some(row.id), ..Needs::default() }).await?;
         let record = loaded.request.ok_or(Refusal::NotFound("request"))?;
-        if row.status == Status::Abandoned {
+        if row.status != Status::Completed {
             let history = History::read(&record)?;
             let mut steps = history.state().dossier().steps().iter();
             let is_done = |outcome: &StepOutcome| matches!(outcome, StepOutcome::Done { .. });
@@ -175,18 +186,22 @@ impl Service {
         Ok((row, roots.filter_map(|term| term.value.try_into().ok()).collect()))
     }
 
-    /// The newest request to erase a root that came after it was erased.
     async fn asked_since(
         &self,
         settings: &Settings,
         root: &RootKey,
         erasure: &Erasure,
-    ) -> Result<Option<(RequestId, Status)>, Refusal> {
+    ) -> Result<Since, Refusal> {
         let query = Query { terms: vec![root_term(&self.keys, root)], limit: PAGE, ..Query::default() };
-        let newest = self.store.list(query).await?.into_iter().find(|row| {
-            row.submitted_at > erasure.ended_at && erasing(settings).any(|action| action == row.action)
-        });
-        Ok(newest.map(|row| (row.id, row.status)))
+        let rows = self.store.list(query).await?;
+        let erases = |row: &Row| erasing(settings).any(|action| action == row.action);
+        let since = |row: &&Row| row.submitted_at > erasure.ended_at && erases(row);
+        let (open, ended): (Vec<&Row>, Vec<&Row>) =
+            rows.iter().filter(since).partition(|row| row.status.is_open());
+        Ok(Since {
+            open: open.first().map(|row| (row.id, row.status)),
+            ended: ended.first().map(|row| row.id),
+        })
     }
 }
 

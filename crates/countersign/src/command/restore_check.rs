@@ -41,7 +41,7 @@ impl RestoreCheck {
         let mut restored = runtime()?.block_on(self.look(&config))?;
         let back = std::mem::take(&mut restored.back);
         let mut found: Vec<Found> = back.into_iter().map(before).collect();
-        let open = |it: &Found| it.asked.is_none() && !it.back.identities.is_empty();
+        let open = |it: &Found| it.asked.is_none() && !it.back.stuck && !it.back.identities.is_empty();
         if !self.dry_run && found.iter().any(open) {
             found = self.remote.call(context, |client| async move {
                 for it in found.iter_mut().filter(|it| open(it)) {
@@ -96,6 +96,7 @@ fn value(it: &Found) -> Value {
     json!({
         "table": it.back.table,
         "erased_by": it.back.erasure.to_string(),
+        "stuck": it.back.stuck,
         "request": it.asked.as_ref().map(|(id, _)| id),
         "status": it.asked.as_ref().map(|(_, status)| status),
         "asked_now": it.now,
@@ -115,6 +116,9 @@ fn text(restored: &Restored, found: &[Found], left: usize) -> String {
         let what = match &it.asked {
             Some((id, _)) if it.now => format!("asked for again now as {id}"),
             Some((id, status)) => format!("asked for again before as {id}, which is {status}"),
+            None if it.back.stuck => format!(
+                "that one is stuck elsewhere: end it (`countersign request retry {erasure}` or `abandon`), and check again"
+            ),
             None if it.back.identities.is_empty() => {
                 "the source holds no identity of theirs to ask by: see to it by hand".to_owned()
             }
