@@ -14,7 +14,7 @@ const ENTER: &str = "\u{e007}";
 fn two_officers_sign_by_keyboard_what_a_customer_asked_and_an_auditor_checks_it() {
     let (Some(customer), Some(olga), Some(otto)) = (Browser::start(), Browser::start(), Browser::start())
     else {
-        assert!(!countersign_testing::nothing_may_be_skipped(), "there is no Chromium with its driver");
+        assert!(!countersign_testing::servers_are_needed(), "there is no Chromium with its driver");
         eprintln!("skipped: there is no Chromium with its driver (Debian: chromium chromium-driver)");
         return;
     };

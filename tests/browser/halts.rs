@@ -25,7 +25,7 @@ const REFUSES: &str = "CREATE TABLE counting (since TEXT); INSERT INTO counting 
 #[test]
 fn whatever_halts_for_a_persons_word_goes_on_from_a_page() {
     let (Some(customer), Some(opal)) = (Browser::start(), Browser::start()) else {
-        assert!(!countersign_testing::nothing_may_be_skipped(), "there is no Chromium with its driver");
+        assert!(!countersign_testing::servers_are_needed(), "there is no Chromium with its driver");
         eprintln!("skipped: there is no Chromium with its driver (Debian: chromium chromium-driver)");
         return;
     };

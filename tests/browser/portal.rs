@@ -12,7 +12,7 @@ use crate::pictures::take;
 #[test]
 fn customer_takes_her_data_along_and_is_then_forgotten() {
     let Some(browser) = Browser::start() else {
-        assert!(!countersign_testing::nothing_may_be_skipped(), "there is no Chromium with its driver");
+        assert!(!countersign_testing::servers_are_needed(), "there is no Chromium with its driver");
         eprintln!("skipped: there is no Chromium with its driver (Debian: chromium chromium-driver)");
         return;
     };

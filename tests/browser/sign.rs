@@ -11,7 +11,7 @@ use crate::pictures::take;
 #[test]
 fn officer_is_invited_and_signs_in_by_a_passkey_from_then_on() {
     let Some(browser) = Browser::start() else {
-        assert!(!countersign_testing::nothing_may_be_skipped(), "there is no Chromium with its driver");
+        assert!(!countersign_testing::servers_are_needed(), "there is no Chromium with its driver");
         eprintln!("skipped: there is no Chromium with its driver (Debian: chromium chromium-driver)");
         return;
     };

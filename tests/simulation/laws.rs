@@ -10,7 +10,7 @@ use crate::fixture::MAPS;
 pub(crate) const ACTIONS: [&str; 4] = ["access", "export", "erase", "purge"];
 
 /// What does not change in a run, in milliseconds.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Spans {
     /// The cooling-off before an erasure that the subject asked for.
     pub(crate) cooling: i64,

@@ -87,6 +87,9 @@ fn a_package_asks_for_proof_until_it_ends_and_for_none_afterwards() {
     assert_eq!((seen("verified"), seen("proved_again"), seen("fetched")), (Some(1), Some(1), Some(2)));
 }
 
+/// In fewer runs something that happens now and then may not have happened.
+const LEAST: u64 = 12;
+
 /// Runs from one seed to the next until the time is over; of one alone with `COUNTERSIGN_SEED`.
 fn simulate(name: &str, home: NewHome, spans: Spans, steps: usize, short: Duration) {
     let told: Option<u64> = std::env::var("COUNTERSIGN_SEED").ok().and_then(|seed| seed.parse().ok());
@@ -108,14 +111,15 @@ fn simulate(name: &str, home: NewHome, spans: Spans, steps: usize, short: Durati
                     println!("  {:3} {command:?}", n + 1);
                 }
                 panic!(
-                    "{}\n{} commands of {steps} are enough; again: COUNTERSIGN_SEED={seed}",
+                    "{}\n{} commands of {steps} are enough; again: COUNTERSIGN_SEED={seed}{}",
                     last.why,
-                    shortest.len()
+                    shortest.len(),
+                    if spans == BY_MACHINE { " (time is the machine's own here: it may take a few tries)" } else { "" }
                 );
             }
         }
         runs += 1;
-        if told.is_some() || Instant::now() >= end {
+        if told.is_some() || runs >= LEAST && Instant::now() >= end {
             break;
         }
     }
@@ -124,6 +128,6 @@ fn simulate(name: &str, home: NewHome, spans: Spans, steps: usize, short: Durati
     let _ = writeln!(std::io::stdout(), "{said}");
     for what in ["released", "retracted", "run_started", "stuck", "completed", "denied", "expired"] {
         // A run alone may be short of something; a simulation in which nothing happens proves nothing.
-        assert!(told.is_some() || runs < 12 || all.contains_key(what), "nothing was ever {what}");
+        assert!(told.is_some() || all.contains_key(what), "nothing was ever {what}");
     }
 }

@@ -27,7 +27,7 @@ const STUB: &str = "window.told = []; window.mark = 1; \
 fn browser() -> Option<Browser> {
     let browser = Browser::start();
     if browser.is_none() {
-        assert!(!countersign_testing::nothing_may_be_skipped(), "there is no Chromium with its driver");
+        assert!(!countersign_testing::servers_are_needed(), "there is no Chromium with its driver");
         eprintln!("skipped: there is no Chromium with its driver (Debian: chromium chromium-driver)");
     }
     browser

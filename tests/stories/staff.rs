@@ -34,7 +34,7 @@ fn sign_in(browser: &Browser, company: &Company, name: &str) {
 /// Two browsers, where there are any.
 fn browsers() -> Option<(Browser, Browser)> {
     let (Some(one), Some(other)) = (Browser::start(), Browser::start()) else {
-        assert!(!countersign_testing::nothing_may_be_skipped(), "there is no Chromium with its driver");
+        assert!(!countersign_testing::servers_are_needed(), "there is no Chromium with its driver");
         eprintln!("skipped: there is no Chromium with its driver (Debian: chromium chromium-driver)");
         return None;
     };

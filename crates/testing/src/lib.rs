@@ -16,9 +16,19 @@ pub mod smtp;
 
 pub use samples::samples;
 
-/// Whether a missing server or sample is a failure rather than a skip: `COUNTERSIGN_REQUIRE_SERVERS=1` or `CI=true`.
+/// Whether a server or a browser that does not start is a failure rather than a skip: `COUNTERSIGN_REQUIRE=servers`, or
+/// where nothing may be skipped.
+#[must_use]
+pub fn servers_are_needed() -> bool {
+    is_set("COUNTERSIGN_REQUIRE", "servers") || nothing_may_be_skipped()
+}
+
+/// Whether sample data and fetched programs are needed too: `COUNTERSIGN_REQUIRE=all` or `CI=true`.
 #[must_use]
 pub fn nothing_may_be_skipped() -> bool {
-    let set = |name, value| std::env::var(name).is_ok_and(|is| is == value);
-    set("COUNTERSIGN_REQUIRE_SERVERS", "1") || set("CI", "true")
+    is_set("COUNTERSIGN_REQUIRE", "all") || is_set("CI", "true")
+}
+
+fn is_set(name: &str, value: &str) -> bool {
+    std::env::var(name).is_ok_and(|is| is == value)
 }

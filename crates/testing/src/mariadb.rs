@@ -179,13 +179,13 @@ fn certify(folder: &Path) -> Result<(), Unavailable> {
 /// A fresh database of the shared server, or `None` after saying on standard error that the test is skipped, and why.
 ///
 /// # Panics
-/// When there is none and [`crate::nothing_may_be_skipped`].
+/// When there is none and [`crate::servers_are_needed`].
 #[must_use]
 pub fn database_or_skip() -> Option<Database<'static>> {
     match Server::shared().and_then(Server::database) {
         Ok(database) => Some(database),
         Err(reason) => {
-            assert!(!crate::nothing_may_be_skipped(), "{reason}");
+            assert!(!crate::servers_are_needed(), "{reason}");
             eprintln!("skipped: {reason}");
             None
         }

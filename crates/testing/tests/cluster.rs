@@ -4,7 +4,7 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use countersign_testing::nothing_may_be_skipped;
+use countersign_testing::servers_are_needed;
 use countersign_testing::postgres::cluster::{Cluster, Down, Shape};
 
 const PAIR: Shape = Shape { standby: true, durable: false };
@@ -14,7 +14,7 @@ fn cluster_or_skip(shape: Shape) -> Option<Cluster> {
     match Cluster::start(shape) {
         Ok(cluster) => Some(cluster),
         Err(reason) => {
-            assert!(!nothing_may_be_skipped(), "{reason}");
+            assert!(!servers_are_needed(), "{reason}");
             eprintln!("skipped: {reason}");
             None
         }

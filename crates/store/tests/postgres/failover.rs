@@ -9,7 +9,7 @@ use countersign_service::ports::store::{
     Becomes, Change, Job, JobChange, JobEnd, Needs, NewJob, Status, Store, StoreError,
 };
 use countersign_store::PostgresStore;
-use countersign_testing::nothing_may_be_skipped;
+use countersign_testing::servers_are_needed;
 use countersign_testing::postgres::cluster::{Cluster, Down, Shape};
 
 use crate::work::{commit, eventually, ledger, node, submitted};
@@ -18,7 +18,7 @@ fn cluster_or_skip(standby: bool) -> Option<Cluster> {
     match Cluster::start(Shape { standby, durable: false }) {
         Ok(cluster) => Some(cluster),
         Err(reason) => {
-            assert!(!nothing_may_be_skipped(), "{reason}");
+            assert!(!servers_are_needed(), "{reason}");
             eprintln!("skipped: {reason}");
             None
         }
