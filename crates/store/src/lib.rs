@@ -59,7 +59,7 @@
 //! | files of `src/postgres/` | do |
 //! |---|---|
 //! | `connect.rs`, `session.rs`, `tls.rs`, `pool.rs` | find a server that takes writes, trust it once it has written, keep connections, say at once when there is none |
-//! | `load.rs`, `act.rs`, `statement.rs`, `lock.rs`, `retry.rs` | one act: locks, loads, decides, writes; tried again as a whole |
+//! | `load.rs`, `act.rs`, `statement.rs`, `chain.rs`, `lock.rs`, `retry.rs` | one act: locks, loads, decides, writes; tried again as a whole |
 //! | `request.rs`, `record.rs`, `sealed.rs`, `job.rs`, `settings.rs`, `list.rs` | the SQL of one table or two each |
 //! | `sequencer.rs`, `lease.rs`, `queue.rs`, `log.rs` | the ledger: who puts entries in, and how they get there |
 //! | `hint.rs` | tells other nodes to look; nothing rests on it |

@@ -8,6 +8,7 @@ use countersign_service::ports::store::{Change, Committed, Decide, Find, JobEnd,
 use futures::future::join;
 use tokio_postgres::error::SqlState;
 
+use super::chain::Chain;
 use super::clock::StoreClock;
 use super::connect::{is_cut, is_lost};
 use super::load::{For, Look};
@@ -182,7 +183,7 @@ fn is_unknown(error: &tokio_postgres::Error) -> bool {
 }
 
 /// Everything that `change` writes, in the order in which it is sent; empty if it changes nothing.
-fn writes(change: &Change, needs: &Needs, loaded: &Loaded) -> Result<Vec<Statement>, Fault> {
+pub(super) fn writes(change: &Change, needs: &Needs, loaded: &Loaded) -> Result<Vec<Statement>, Fault> {
     let mut writes = Vec::new();
     let locks = locks(change, needs, loaded);
     if !locks.is_empty() {
@@ -190,7 +191,7 @@ fn writes(change: &Change, needs: &Needs, loaded: &Loaded) -> Result<Vec<Stateme
     }
     // Fences first: a worker that lost its lease finds out before anything else is said.
     let mut jobs = job::changes(&change.jobs)?;
-    let mut main = jobs.pop().unwrap_or_default();
+    let mut main = Chain::from(jobs.pop().unwrap_or_default());
     writes.extend(jobs.into_iter().map(Statement::end));
 
     if let Some(of) = &change.request {
@@ -203,9 +204,9 @@ fn writes(change: &Change, needs: &Needs, loaded: &Loaded) -> Result<Vec<Stateme
     };
     for group in earlier {
         writes.extend(group.before());
-        let mut statement = Statement::default();
-        group.write(&mut statement)?;
-        writes.push(statement.end());
+        let mut own = Chain::default();
+        group.write(&mut own)?;
+        writes.extend(own.end());
     }
     if let Some(group) = last {
         writes.extend(group.before());
@@ -218,9 +219,7 @@ fn writes(change: &Change, needs: &Needs, loaded: &Loaded) -> Result<Vec<Stateme
         settings::change(&mut main, new, loaded.settings_version, loaded.now)?;
     }
     queue(&mut main, change)?;
-    if !main.is_empty() {
-        writes.push(main.end());
-    }
+    writes.extend(main.end());
     Ok(writes)
 }
 
@@ -252,7 +251,7 @@ fn queued(change: &Change) -> bool {
 }
 
 /// Queues the entries for the ledger: those of events first.
-fn queue(statement: &mut Statement, change: &Change) -> Result<(), Fault> {
+fn queue(writes: &mut Chain, change: &Change) -> Result<(), Fault> {
     if !queued(change) {
         return Ok(());
     }
@@ -273,6 +272,7 @@ fn queue(statement: &mut Statement, change: &Change) -> Result<(), Fault> {
     if bodies.iter().any(|body| body.len() > usize::from(u16::MAX)) {
         return Err(malformed("a ledger entry beyond 65,535 bytes"));
     }
+    let statement = writes.changing("log_queue");
     let (requests, seqs, bodies) =
         (statement.value(requests), statement.value(seqs), statement.value(bodies));
     statement.part(

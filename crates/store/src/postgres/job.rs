@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use countersign_service::ports::store::{Becomes, Job, JobChange, JobEnd, NewJob, Retrying};
 
+use super::chain::Chain;
 use super::statement::{Broken, Statement};
 use super::value::{get, int, small, uint};
 use crate::fault::Fault;
@@ -99,9 +100,9 @@ fn lock(ends: &[JobEnd]) -> Result<Statement, Fault> {
     ))
 }
 
-/// Ends leases; now is not before `earliest`, in milliseconds. A wish that arrives in the middle makes a fence look lost,
-/// as neither of the two cases of "done" sees it: that is a reason to try again `careful`ly, with a lock before. Then a
-/// fence that does not fit was truly lost.
+/// Ends leases; now is not before `earliest`, in milliseconds. A wish that came meanwhile makes a fence look lost, as
+/// what is done is not deleted then: that is a reason to try again `careful`ly, with a lock before. Then a fence that does
+/// not fit was truly lost.
 pub(super) fn ends(ends: &[JobEnd], earliest: i64, careful: bool) -> Result<Vec<Statement>, Fault> {
     let broken = if careful { Broken::Fenced } else { Broken::Raced };
     let (mut done, mut again) = (Vec::new(), BTreeMap::new());
@@ -114,31 +115,38 @@ pub(super) fn ends(ends: &[JobEnd], earliest: i64, careful: bool) -> Result<Vec<
             }
         }
     }
-    let mut statement = Statement::default();
+    let mut writes = Chain::default();
     if !done.is_empty() {
-        let Leases { rows, held } = leases(&mut statement, &done)?;
+        let statement = writes.changing("job");
+        let Leases { rows, held } = leases(statement, &done)?;
         statement.part(
             "done",
             &format!("delete from job j using {rows} where {held} and j.generation = j.claimed returning 1"),
         );
         if careful {
-            statement.part(
-                "kept",
-                &format!(
-                    "update job j set lease_until = null, attempts = 0 from {rows} \
-                     where {held} and j.generation <> j.claimed returning 1"
-                ),
-            );
-            statement.part("ended", "select 1 from done union all select 1 from kept");
+            // All are locked: what is not deleted here was wished again, and is kept by the next statement.
+            statement.part("ended", &format!("select distinct j.id from job j join {rows} on {held}"));
         } else {
             // Few are wished again during their lease; those are found out by the next try.
             statement.part("ended", "select 1 from done");
         }
         statement.guard("ended", done.len(), broken);
+        if careful {
+            let statement = writes.changing("job");
+            let Leases { rows, held } = leases(statement, &done)?;
+            statement.part(
+                "kept",
+                &format!(
+                    "update job j set lease_until = null, attempts = 0 from {rows} \
+                     where {held} and j.generation <> j.claimed"
+                ),
+            );
+        }
     }
     if !again.is_empty() {
+        let statement = writes.changing("job");
         let keys: Vec<_> = again.keys().copied().collect();
-        let Leases { rows, held } = leases(&mut statement, &keys)?;
+        let Leases { rows, held } = leases(statement, &keys)?;
         let waits = statement.value(again.values().map(|(after_ms, _)| *after_ms).collect::<Vec<i64>>());
         let counts = statement.value(again.values().map(|(_, counts)| *counts).collect::<Vec<i64>>());
         let earliest = statement.value(earliest);
@@ -162,7 +170,7 @@ pub(super) fn ends(ends: &[JobEnd], earliest: i64, careful: bool) -> Result<Vec<
         statement.guard("again", again.len(), broken);
     }
     let locked = if careful { Some(lock(ends)?) } else { None };
-    Ok(locked.into_iter().chain([statement.end()]).collect())
+    Ok(locked.into_iter().chain(writes.end()).collect())
 }
 
 /// Claims what is ready, oldest first: wishes whose time came, and leases that ran out. `$1` is the earliest that now

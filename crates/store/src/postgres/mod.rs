@@ -2,6 +2,7 @@
 //! `docs/decisions/014-many-nodes.md` says why.
 
 mod act;
+mod chain;
 mod clock;
 mod connect;
 mod hint;
@@ -29,6 +30,8 @@ mod statement;
 mod take;
 mod tls;
 mod value;
+#[cfg(test)]
+mod written;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -31,6 +31,23 @@ impl Waiting {
     pub(super) fn len(&self) -> usize {
         self.ids.len()
     }
+
+    /// One more, behind those that were added before.
+    pub(super) fn add(
+        &mut self,
+        id: i64,
+        request: Option<Vec<u8>>,
+        seq: Option<i64>,
+        body: Vec<u8>,
+    ) -> Result<(), Fault> {
+        let entry = Entry::new(&body).map_err(|_| damaged("an entry in the queue is too long"))?;
+        self.leaves.push(entry.leaf_hash());
+        self.ids.push(id);
+        self.requests.push(request);
+        self.seqs.push(seq);
+        self.bodies.push(body);
+        Ok(())
+    }
 }
 
 /// The first of the queue, at most [`BATCH`]. A row that becomes visible later although its id is lower was not committed
@@ -39,13 +56,7 @@ pub(super) async fn read(client: &Client) -> Result<Waiting, Fault> {
     let rows = ask(client, Ok(Statement::plain(READ, vec![Box::new(BATCH as i64)]))).await?;
     let mut waiting = Waiting::default();
     for row in &rows {
-        let body: Vec<u8> = get(row, 3)?;
-        let entry = Entry::new(&body).map_err(|_| damaged("an entry in the queue is too long"))?;
-        waiting.leaves.push(entry.leaf_hash());
-        waiting.ids.push(get(row, 0)?);
-        waiting.requests.push(get(row, 1)?);
-        waiting.seqs.push(get(row, 2)?);
-        waiting.bodies.push(body);
+        waiting.add(get(row, 0)?, get(row, 1)?, get(row, 2)?, get(row, 3)?)?;
     }
     Ok(waiting)
 }
@@ -69,9 +80,22 @@ pub(super) async fn enter(
     client: &Client,
     holder: &str,
     held: Held,
-    mut edge: Edge,
+    edge: Edge,
     waiting: Waiting,
 ) -> Result<Edge, Fault> {
+    let (statement, edge) = entering(holder, held, edge, waiting)?;
+    let flight = Flight::prepare(client, vec![statement]).await?;
+    flight.run(client).await?;
+    if client.was_warned() { Err(Fault::Unknown) } else { Ok(edge) }
+}
+
+/// The statement that moves, and the edge after it.
+pub(super) fn entering(
+    holder: &str,
+    held: Held,
+    mut edge: Edge,
+    waiting: Waiting,
+) -> Result<(Statement, Edge), Fault> {
     let before = edge.size();
     let count = waiting.len();
     let changed = edge.append_all(waiting.leaves.iter().copied());
@@ -128,7 +152,5 @@ pub(super) async fn enter(
     );
     statement.guard("moved", 1, Broken::Raced);
 
-    let flight = Flight::prepare(client, vec![statement.end()]).await?;
-    flight.run(client).await?;
-    if client.was_warned() { Err(Fault::Unknown) } else { Ok(edge) }
+    Ok((statement.end(), edge))
 }

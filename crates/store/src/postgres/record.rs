@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use countersign_core::id::RequestId;
 use countersign_service::ports::store::{Find, IndexTerm, Loaded, Needs, Record, RecordChange};
 
+use super::chain::Chain;
 use super::lock;
 use super::statement::{Broken, Statement};
 use super::value::{Value, bytes, get, int, maybe_time, millis, uint};
@@ -205,8 +206,9 @@ impl Changes<'_> {
     }
 
     /// The rest.
-    pub(super) fn write(&self, statement: &mut Statement) -> Result<(), Fault> {
+    pub(super) fn write(&self, writes: &mut Chain) -> Result<(), Fault> {
         if !self.new.is_empty() {
+            let statement = writes.changing("record");
             let rows = rows(statement, self.new.iter());
             statement.part(
                 "added",
@@ -218,6 +220,7 @@ impl Changes<'_> {
             statement.guard("added", self.new.len(), worst(self.new.iter().map(|put| put.broken)));
         }
         if !self.over.is_empty() {
+            let statement = writes.changing("record");
             let rows = rows(statement, self.over.iter().map(|(put, _)| put));
             let versions =
                 self.over.iter().map(|(_, version)| int(*version)).collect::<Result<Vec<_>, _>>()?;
@@ -232,15 +235,16 @@ impl Changes<'_> {
             );
             statement.guard("over", self.over.len(), worst(self.over.iter().map(|(put, _)| put.broken)));
         }
-        self.remove(statement)?;
-        self.replace_terms(statement);
+        self.remove(writes)?;
+        self.replace_terms(writes);
         Ok(())
     }
 
-    fn remove(&self, statement: &mut Statement) -> Result<(), Fault> {
+    fn remove(&self, writes: &mut Chain) -> Result<(), Fault> {
         if self.gone.is_empty() {
             return Ok(());
         }
+        let statement = writes.changing("record");
         let keys = keys(statement, self.gone.iter().map(|(key, ..)| *key));
         let versions = self
             .gone
@@ -262,7 +266,7 @@ impl Changes<'_> {
         Ok(())
     }
 
-    fn replace_terms(&self, statement: &mut Statement) {
+    fn replace_terms(&self, writes: &mut Chain) {
         let over = self.over.iter().map(|(put, _)| put);
         let replaced = over.clone().chain(&self.blind).map(|put| put.key);
         let touched: Vec<_> = replaced.chain(self.gone.iter().map(|(key, ..)| *key)).collect();
@@ -271,31 +275,22 @@ impl Changes<'_> {
             let (kind, id) = put.key;
             wanted.extend(put.terms.iter().map(|term| (kind, term.name.as_str(), term.value.as_slice(), id)));
         }
-        if wanted.is_empty() && touched.is_empty() {
-            return;
-        }
-        let wants = !wanted.is_empty();
-        let kinds = statement.value(wanted.iter().map(|(kind, ..)| (*kind).to_owned()).collect::<Vec<_>>());
-        let names =
-            statement.value(wanted.iter().map(|(_, name, ..)| (*name).to_owned()).collect::<Vec<_>>());
-        let values =
-            statement.value(wanted.iter().map(|(_, _, value, _)| value.to_vec()).collect::<Vec<_>>());
-        let ids = statement.value(wanted.iter().map(|(.., id)| (*id).to_owned()).collect::<Vec<_>>());
-        let wanted = format!(
-            "unnest({kinds}::text[], {names}::text[], {values}::bytea[], {ids}::text[]) as w (kind, name, value, id)"
-        );
         if !touched.is_empty() {
+            let statement = writes.changing("record_term");
+            let stay = terms(statement, &wanted);
             let keys = keys(statement, touched.into_iter());
             statement.part(
                 "unfound",
                 &format!(
                     "delete from record_term t using {keys} where t.kind = k.kind and t.id = k.id and not exists \
-                     (select 1 from {wanted} where w.kind = t.kind and w.id = t.id and w.name = t.name \
+                     (select 1 from {stay} where w.kind = t.kind and w.id = t.id and w.name = t.name \
                       and w.value = t.value)"
                 ),
             );
         }
-        if wants {
+        if !wanted.is_empty() {
+            let statement = writes.changing("record_term");
+            let wanted = terms(statement, &wanted);
             statement.part(
                 "refound",
                 &format!(
@@ -327,6 +322,17 @@ fn rows<'a, 'b: 'a>(statement: &mut Statement, puts: impl Iterator<Item = &'a Pu
     format!(
         "unnest({kinds}::text[], {ids}::text[], {bodies}::bytea[], {expires}::bigint[]) \
          with ordinality as w (kind, id, body, expires_at, n)"
+    )
+}
+
+/// These terms (kind, name, value, id), as rows `w`.
+fn terms(statement: &mut Statement, terms: &BTreeSet<(&str, &str, &[u8], &str)>) -> String {
+    let kinds = statement.value(terms.iter().map(|(kind, ..)| (*kind).to_owned()).collect::<Vec<_>>());
+    let names = statement.value(terms.iter().map(|(_, name, ..)| (*name).to_owned()).collect::<Vec<_>>());
+    let values = statement.value(terms.iter().map(|(_, _, value, _)| value.to_vec()).collect::<Vec<_>>());
+    let ids = statement.value(terms.iter().map(|(.., id)| (*id).to_owned()).collect::<Vec<_>>());
+    format!(
+        "unnest({kinds}::text[], {names}::text[], {values}::bytea[], {ids}::text[]) as w (kind, name, value, id)"
     )
 }
 

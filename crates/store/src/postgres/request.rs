@@ -8,6 +8,7 @@ use countersign_service::ports::store::{
     EventRecord, IndexTerm, Loaded, RequestChange, RequestRecord, Row, Status,
 };
 
+use super::chain::Chain;
 use super::statement::{Broken, Statement};
 use super::value::{bytes, get, int, maybe_time, millis, small, time, uint};
 use super::{lock, value};
@@ -132,7 +133,7 @@ pub(super) fn locks(change: &RequestChange, before: Option<&RequestRecord>, lock
 ///
 /// INVARIANT: the guard stands in the statement; no row touched is a conflict, never silence.
 pub(super) fn change(
-    statement: &mut Statement,
+    writes: &mut Chain,
     change: &RequestChange,
     loaded: &Loaded,
     asked: bool,
@@ -156,6 +157,7 @@ pub(super) fn change(
     {
         return Err(malformed(NEVER_CHANGES));
     }
+    let statement = writes.changing("request");
     if before == 0 {
         insert(statement, row)?;
     } else {
@@ -163,7 +165,7 @@ pub(super) fn change(
     }
     statement.guard("moved", 1, broken);
     append(statement, change, before, loaded.now)?;
-    terms_of(statement, change, before == 0);
+    terms_of(writes, change, before == 0);
     Ok(())
 }
 
@@ -226,6 +228,7 @@ fn update(statement: &mut Statement, row: &Row, before: u64, look: bool) -> Resu
     Ok(())
 }
 
+/// Of what was moved: so that nothing but the guard fails where nothing was.
 fn append(
     statement: &mut Statement,
     change: &RequestChange,
@@ -252,7 +255,7 @@ fn append(
 }
 
 /// What stands and is to stand is left alone, so nothing is written twice.
-fn terms_of(statement: &mut Statement, change: &RequestChange, new: bool) {
+fn terms_of(writes: &mut Chain, change: &RequestChange, new: bool) {
     if change.terms.is_empty() {
         return;
     }
@@ -261,10 +264,9 @@ fn terms_of(statement: &mut Statement, change: &RequestChange, new: bool) {
         .iter()
         .flat_map(|(name, values)| values.iter().map(|value| (name.as_str(), value.as_slice())))
         .collect();
-    let names = statement.value(pairs.iter().map(|(name, _)| (*name).to_owned()).collect::<Vec<_>>());
-    let values = statement.value(pairs.iter().map(|(_, value)| value.to_vec()).collect::<Vec<_>>());
-    let wanted = format!("unnest({names}::text[], {values}::bytea[]) as w (name, value)");
     if !new {
+        let statement = writes.changing("request_term");
+        let wanted = wanted(statement, &pairs);
         let id = statement.value(bytes(change.row.id));
         let replaced = statement.value(change.terms.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>());
         statement.part(
@@ -275,14 +277,27 @@ fn terms_of(statement: &mut Statement, change: &RequestChange, new: bool) {
             ),
         );
     }
+    if pairs.is_empty() {
+        return;
+    }
+    let statement = writes.changing("request_term");
+    let wanted = wanted(statement, &pairs);
     let submitted = statement.value(change.row.submitted_at.as_millis());
+    let id = statement.value(bytes(change.row.id));
     statement.part(
         "found",
         &format!(
             "insert into request_term (name, value, submitted_at, request) \
-             select w.name, w.value, {submitted}::bigint, moved.id from moved, {wanted} on conflict do nothing"
+             select w.name, w.value, {submitted}::bigint, {id}::bytea from {wanted} on conflict do nothing"
         ),
     );
+}
+
+/// These terms, as rows `w`.
+fn wanted(statement: &mut Statement, pairs: &BTreeSet<(&str, &[u8])>) -> String {
+    let names = statement.value(pairs.iter().map(|(name, _)| (*name).to_owned()).collect::<Vec<_>>());
+    let values = statement.value(pairs.iter().map(|(_, value)| value.to_vec()).collect::<Vec<_>>());
+    format!("unnest({names}::text[], {values}::bytea[]) as w (name, value)")
 }
 
 /// How many requests are found under each value of the index `$1`, and when the oldest was submitted.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use countersign_core::id::RequestId;
 use countersign_service::ports::store::SealedChange;
 
+use super::chain::Chain;
 use super::statement::Statement;
 use super::value::bytes;
 
@@ -56,8 +57,9 @@ impl Changes<'_> {
     }
 
     /// Writes keys and fields over what is there.
-    pub(super) fn write(&self, statement: &mut Statement) {
+    pub(super) fn write(&self, writes: &mut Chain) {
         if !self.keys.is_empty() {
+            let statement = writes.changing("dek");
             let requests = statement.value(self.keys.keys().copied().map(bytes).collect::<Vec<_>>());
             let epochs =
                 statement.value(self.keys.values().map(|(epoch, _)| i64::from(*epoch)).collect::<Vec<_>>());
@@ -73,6 +75,7 @@ impl Changes<'_> {
             );
         }
         if !self.fields.is_empty() {
+            let statement = writes.changing("sealed");
             let requests = statement.value(self.fields.keys().map(|(id, _)| bytes(*id)).collect::<Vec<_>>());
             let fields =
                 statement.value(self.fields.keys().map(|(_, field)| (*field).to_owned()).collect::<Vec<_>>());

@@ -3,7 +3,8 @@
 use countersign_core::time::Timestamp;
 use countersign_service::ports::store::NewSettings;
 
-use super::statement::{Broken, Statement};
+use super::chain::Chain;
+use super::statement::Broken;
 use super::value::int;
 use crate::fault::Fault;
 
@@ -14,13 +15,14 @@ pub(super) const ACTIVE: &str = "select version, body from settings order by ver
 
 /// Adds the version after the active one. Whoever does holds the lock of the settings.
 pub(super) fn change(
-    statement: &mut Statement,
+    writes: &mut Chain,
     new: &NewSettings,
     active: u64,
     now: Timestamp,
 ) -> Result<(), Fault> {
     // Entered meanwhile: decided again, and then it is a conflict or not.
     let broken = if new.version == active + 1 { Broken::Raced } else { Broken::Conflict };
+    let statement = writes.changing("settings");
     let version = statement.value(int(new.version)?);
     let at = statement.value(now.as_millis());
     let body = statement.value(new.body.clone());

@@ -1,6 +1,7 @@
 //! Statements that are put together from parts, and the guards within them. One statement may write to many tables;
 //! a guard that does not hold makes it fail, so that whatever was sent behind it, the commit too, undoes everything.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use countersign_service::ports::store::StoreError;
@@ -53,7 +54,9 @@ pub(super) struct Statement {
 impl Statement {
     /// A statement that is written out in full.
     pub(super) fn plain(text: impl Into<String>, values: Vec<Value>) -> Self {
-        Self { text: text.into(), values, guards: Vec::new() }
+        let text = text.into();
+        debug_assert!(changes_each_once(&text), "a table is changed twice: {text}");
+        Self { text, values, guards: Vec::new() }
     }
 
     /// Takes a value in and answers its place, as `$7`.
@@ -65,7 +68,7 @@ impl Statement {
         format!("${}", self.values.len())
     }
 
-    /// Adds a part under a name. No two parts of a statement may write the same row.
+    /// Adds a part under a name. No two parts of a statement may change the same table: `chain.rs` sees to that.
     pub(super) fn part(&mut self, name: &str, text: &str) {
         let before = if self.text.is_empty() { "with" } else { "," };
         // Writing to a string cannot fail.
@@ -83,6 +86,7 @@ impl Statement {
 
     /// The statement as a whole, once all its parts are in; one that was written out in full is whole already.
     pub(super) fn end(mut self) -> Self {
+        debug_assert!(changes_each_once(&self.text), "a table is changed twice: {}", self.text);
         if !self.text.starts_with("with ") {
             return self;
         }
@@ -115,12 +119,10 @@ impl Statement {
         if *said.code() != SqlState::INVALID_TEXT_REPRESENTATION {
             return None;
         }
-        let counts = said.message().split("\"guard ").nth(1)?.split('"').next()?;
-        let counts = counts.split(' ').map(|count| count.parse::<i64>().ok());
         self.guards
             .iter()
-            .zip(counts)
-            .find(|(guard, count)| *count != Some(guard.rows))
+            .zip(counts(said.message())?)
+            .find(|(guard, count)| *count != guard.rows)
             .map(|(guard, _)| guard.broken)
     }
 
@@ -132,6 +134,32 @@ impl Statement {
     pub(super) fn values(&self) -> &[Value] {
         &self.values
     }
+}
+
+/// The counts that the server repeats when the cast of [`Statement::end`] fails, in whatever language and between whatever
+/// quotes it says that.
+fn counts(message: &str) -> Option<Vec<i64>> {
+    let (_, said) = message.split_once("guard ")?;
+    let end = said.find(|c: char| !c.is_ascii_digit() && c != ' ').unwrap_or(said.len());
+    said[..end].split_ascii_whitespace().map(|count| count.parse().ok()).collect()
+}
+
+/// Whether a statement changes no table twice, which not every engine takes (`docs/decisions/015-only-portable-sql.md`).
+pub(super) fn changes_each_once(text: &str) -> bool {
+    let mut changed = BTreeSet::new();
+    for verb in ["insert into ", "update ", "delete from "] {
+        for (at, _) in text.match_indices(verb) {
+            // `for update` only locks, and `do update` is said of the table that is inserted into.
+            if text[..at].ends_with("for ") || text[..at].ends_with("do ") {
+                continue;
+            }
+            let table = text[at + verb.len()..].split(|c: char| !c.is_alphanumeric() && c != '_').next();
+            if !changed.insert(table) {
+                return false;
+            }
+        }
+    }
+    true
 }
 
 /// Statements that are sent together, and answered together.
@@ -170,4 +198,49 @@ pub(super) async fn ask(client: &Client, statement: Result<Statement, Fault>) ->
     let Statement { text, values, .. } = statement?;
     let prepared = client.prepare_cached(&text).await?;
     Ok(client.query(&prepared, &refs(&values)).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_broken_guard_is_understood_in_every_language() {
+        for (said, wanted) in [
+            ("invalid input syntax for type bigint: \"guard 0\"", vec![0]),
+            ("invalid input syntax for type bigint: \"guard 1 0 12\"", vec![1, 0, 12]),
+            ("ungültige Eingabesyntax für Typ bigint: »guard 1 0 12«", vec![1, 0, 12]),
+            ("syntaxe en entrée invalide pour le type bigint : « guard 1 0 12 »", vec![1, 0, 12]),
+            ("syntaxe en entrée invalide pour le type bigint : «\u{a0}guard 0\u{a0}»", vec![0]),
+            ("la sintaxis de entrada no es válida para tipo bigint: «guard 1 0 12»", vec![1, 0, 12]),
+            (
+                "could not parse \"guard 0 3\" as type int: strconv.ParseInt: parsing \"guard 0 3\": invalid syntax",
+                vec![0, 3],
+            ),
+        ] {
+            assert_eq!(counts(said), Some(wanted), "{said}");
+        }
+        assert_eq!(counts("invalid input syntax for type bigint: \"word\""), None);
+    }
+
+    #[test]
+    fn a_table_that_is_changed_twice_is_seen() {
+        let lease = "insert into lease (name) values ($1) on conflict (name) do update set fence = 1";
+        let claim =
+            "with ready as (select id from job for update skip locked) update job j set fence = j.fence + 1";
+        let locked = "select 1 from job j for update of j";
+        let two = "with gone as (delete from record r using past), unfound as (delete from record_term t using past) \
+                   select 1";
+        for once in [lease, claim, locked, two] {
+            assert!(changes_each_once(once), "{once}");
+        }
+        let terms =
+            "with a as (delete from request_term t), b as (insert into request_term (name) select 'x')";
+        let jobs = "with a as (delete from job j using f), b as (update job set fence = 1) select 1";
+        let twice =
+            "with a as (update record r set version = 1), b as (update record set version = 2) select 1";
+        for twice in [terms, jobs, twice] {
+            assert!(!changes_each_once(twice), "{twice}");
+        }
+    }
 }

@@ -46,9 +46,15 @@ pub(super) fn mode(options: &PostgresOptions, address: &tokio_postgres::Config) 
         Some(PostgresTls::Prefer) => SslMode::Prefer,
         Some(PostgresTls::Require) => SslMode::Require,
         None if options.url.contains("sslmode=") => address.get_ssl_mode(),
-        None if address.get_hosts().iter().all(is_here) => SslMode::Prefer,
+        None if stays_here(address) => SslMode::Prefer,
         None => SslMode::Require,
     }
+}
+
+/// Whether every server is on this machine, by its name and by the address that is used in the name's place.
+fn stays_here(address: &tokio_postgres::Config) -> bool {
+    let (hosts, ips) = (address.get_hosts(), address.get_hostaddrs());
+    hosts.iter().all(is_here) && ips.iter().all(std::net::IpAddr::is_loopback)
 }
 
 fn is_here(host: &Host) -> bool {
@@ -80,6 +86,16 @@ mod tests {
         assert_eq!(mode_of("postgres://u@db.example/x", Some(PostgresTls::Disable)), SslMode::Disable);
         for here in ["127.0.0.1", "localhost", "[::1]", "%2Fvar%2Frun%2Fpostgresql"] {
             assert_eq!(mode_of(&format!("postgres://u@{here}/x"), None), SslMode::Prefer, "{here}");
+        }
+        for (elsewhere, here) in [
+            ("/x?hostaddr=10.0.0.5", "/x?hostaddr=127.0.0.1"),
+            ("localhost/x?hostaddr=10.0.0.5", "localhost/x?hostaddr=127.0.0.1"),
+            ("%2Fvar%2Frun/x?hostaddr=10.0.0.5", "127.0.0.1/x?hostaddr=::1"),
+            ("db.example/x?hostaddr=127.0.0.1", "localhost/x"),
+            ("/x?hostaddr=127.0.0.1,10.0.0.5", "/x?hostaddr=127.0.0.1,::1"),
+        ] {
+            assert_eq!(mode_of(&format!("postgres://u@{elsewhere}"), None), SslMode::Require, "{elsewhere}");
+            assert_eq!(mode_of(&format!("postgres://u@{here}"), None), SslMode::Prefer, "{here}");
         }
     }
 

@@ -1,5 +1,7 @@
-//! Every rule of the conformance suite.
+//! Every rule of the conformance suite, by the owner of the schema and by a role that cannot rewrite.
 
+use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,6 +33,38 @@ async fn it_keeps_every_rule_of_a_store() {
     exercise(async || {
         let database = database_or_skip().unwrap();
         Shared(Arc::new(PostgresStore::open(PostgresOptions::new(database.url())).await.unwrap()))
+    })
+    .await;
+}
+
+/// What the howto grants to the role that nodes serve as.
+fn grants() -> Vec<String> {
+    let howto = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/howto/run-many-nodes.md");
+    let howto = fs::read_to_string(howto).unwrap();
+    let granted = |line: &&str| line.starts_with("grant ") && line.ends_with(" to countersign_node;");
+    howto.lines().filter(granted).map(str::to_owned).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_keeps_every_rule_as_a_role_that_cannot_rewrite() {
+    let Some(database) = database_or_skip() else { return };
+    // A role is the whole server's.
+    database.run("create role countersign_node login").unwrap();
+    assert!(!grants().is_empty(), "the howto grants nothing");
+    exercise(async || {
+        let database = database_or_skip().unwrap();
+        PostgresStore::open(PostgresOptions::new(database.url())).await.unwrap().close().await;
+        for grant in grants() {
+            database.run(&grant).unwrap();
+        }
+        for table in ["settings", "event", "log_entry", "log_checkpoint"] {
+            let may = format!(
+                "select has_table_privilege('countersign_node', '{table}', 'update, delete, truncate')"
+            );
+            assert_eq!(database.run(&may).unwrap(), "f", "{table} can be rewritten");
+        }
+        let url = database.url().replacen("//countersign@", "//countersign_node@", 1);
+        Shared(Arc::new(PostgresStore::open(PostgresOptions::new(url)).await.unwrap()))
     })
     .await;
 }

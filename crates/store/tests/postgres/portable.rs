@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What is refused, and the one file that may say it.
-const REFUSED: [(&str, Option<&str>); 42] = [
+const REFUSED: [(&str, Option<&str>); 43] = [
     ("pg_advisory", None),
     ("pg_try_advisory", None),
     ("lock table", None),
@@ -34,6 +34,7 @@ const REFUSED: [(&str, Option<&str>); 42] = [
     ("lastval", None),
     ("setval", None),
     ("nextval", None),
+    ("restart with", Some("take.rs")),
     ("ctid", None),
     ("xmin", None),
     ("txid_", None),
@@ -65,14 +66,26 @@ fn nothing_is_asked_for_that_compatible_engines_lack() {
 }
 
 #[test]
-fn what_hints_alone_may_say_is_said_there() {
-    let said: BTreeSet<_> = statements()
-        .into_iter()
-        .filter(|(file, _)| file == "hint.rs")
-        .flat_map(|(_, text)| REFUSED.into_iter().filter(move |(what, _)| holds(&text, what)))
-        .map(|(what, _)| what)
-        .collect();
-    assert_eq!(said, ["listen ", "pg_notify"].into(), "the reader of statements reads nothing");
+fn what_one_file_alone_may_say_is_said_there() {
+    let statements = statements();
+    for (what, only_in) in REFUSED {
+        let Some(name) = only_in else { continue };
+        let said = statements.iter().any(|(file, text)| file == name && holds(text, what));
+        assert!(said, "the reader of statements does not find `{what}` in {name}");
+    }
+}
+
+#[test]
+fn sources_are_read_to_their_end_but_for_tests() {
+    let statements = statements();
+    let found =
+        |name: &str, what: &str| statements.iter().any(|(file, text)| file == name && text.contains(what));
+    assert!(found("mod.rs", "postgresql did not answer in time"), "below a module of tests");
+    assert!(found("statement.rs", " select 0::bigint"));
+    assert!(!found("statement.rs", "strconv"), "its own tests are read");
+    for file in ["plan.rs", "written.rs"] {
+        assert!(statements.iter().all(|(name, _)| name != file), "{file} is a file of tests");
+    }
 }
 
 #[test]
@@ -100,6 +113,7 @@ fn root() -> PathBuf {
 fn statements() -> Vec<(String, String)> {
     let mut statements = Vec::new();
     let store = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let tests = files_of_tests(&fs::read_to_string(store.join("src/postgres/mod.rs")).unwrap());
     for (folder, ending) in [("src/postgres", "rs"), ("migrations/postgres", "sql")] {
         for file in fs::read_dir(store.join(folder)).unwrap() {
             let path = file.unwrap().path();
@@ -107,6 +121,9 @@ fn statements() -> Vec<(String, String)> {
                 continue;
             }
             let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            if tests.contains(&name) {
+                continue;
+            }
             let text = fs::read_to_string(&path).unwrap().to_lowercase();
             let texts: Vec<String> = match ending {
                 "sql" => text.lines().map(|line| line.split("--").next().unwrap().to_owned()).collect(),
@@ -119,9 +136,15 @@ fn statements() -> Vec<(String, String)> {
     statements
 }
 
-/// The texts of a source in Rust, without those of its own tests.
+/// The files that `source` takes in for tests alone.
+fn files_of_tests(source: &str) -> BTreeSet<String> {
+    let modules = source.split("#[cfg(test)]\nmod ").skip(1);
+    modules.filter_map(|rest| Some(format!("{}.rs", rest.split_once(';')?.0))).collect()
+}
+
+/// The texts of a source in Rust, without those of its own tests, which stand at its end.
 fn literals(source: &str) -> Vec<String> {
-    let source = source.split("#[cfg(test)]").next().unwrap();
+    let source = source.split("#[cfg(test)]\nmod tests").next().unwrap();
     let code: String = source
         .lines()
         .map(|line| if line.trim_start().starts_with("//") { "" } else { line })
