@@ -7,6 +7,7 @@
 //! - [`count`], [`guard`], [`act`], [`read`]: counting, whether somebody else's rows are in the way, erasing, exporting.
 //! - [`anew`]: erasing without temporary tables, where each statement can say anew which rows it is about.
 //! - [`told`]: which rows are counted by deleting them.
+//! - [`emptied`]: which pointers are emptied.
 //! - [`sample`]: a few rows, masked, for whoever looks at a plan.
 //! - [`index`]: which ways no index serves.
 //! - [`part`]: what of an erasure may go in transactions of its own.
@@ -17,6 +18,7 @@ pub(crate) mod build;
 pub(crate) mod check;
 pub(crate) mod clear;
 pub(crate) mod count;
+mod emptied;
 #[cfg(test)]
 mod given;
 pub(crate) mod guard;
@@ -56,6 +58,8 @@ pub(crate) struct Footprint<'a> {
     pub(crate) ties: ties::Ties,
     /// Whether each statement says anew which rows it is about; else they were collected.
     pub(crate) anew: bool,
+    /// Nodes whose rows are counted by deleting them, not before.
+    pub(crate) told: BTreeSet<usize>,
 }
 
 /// A table of the map.

@@ -1,6 +1,5 @@
 //! A whole step, or what its parts left of it, in one transaction.
 
-use std::collections::BTreeSet;
 use std::ops::ControlFlow::{self, Break, Continue};
 
 use countersign_core::plan::Counts;
@@ -80,15 +79,15 @@ async fn subject<T: Transacting>(
     }
     // What parts have cleared is told from the rest by collected rows.
     let acts = footprint.acts_anew_if(parts.rows() == 0);
-    let told = footprint.told(&acts);
-    let mut seen = look(on, &footprint, starts, &told).await?;
+    footprint.told = footprint.told_by(&acts);
+    let mut seen = look(on, &footprint, starts).await?;
     if let Some((there, wanted)) = seen.roots.iter().find(|(there, wanted)| there != wanted) {
         return Ok(Break(Stepped::Changed { what: roots_there(*there, *wanted) }));
     }
     if parts.rows() > 0 {
         seen.found = without_those_cleared(on, &footprint, seen.found).await?;
     }
-    if told.is_empty()
+    if footprint.told.is_empty()
         && let Some(beyond) = beyond_ceiling(on, step, &footprint, &seen.found, parts)
     {
         return Ok(Break(beyond));
@@ -96,14 +95,14 @@ async fn subject<T: Transacting>(
     if let Some(reason) = footprint.stopped(&seen.strangers) {
         return Err(refused(on.source(), reason).into());
     }
-    on.memory().keep(std::mem::take(&mut seen.remembered));
     on.make(&footprint.makings()).await?;
-    let done = do_all(on, &footprint, starts, acts, &seen, &told).await?;
+    let done = do_all(on, &footprint, starts, acts, &seen).await?;
     seen.found.extend(done);
     // What deletions tell is judged when they have told it: nothing is committed yet.
     if let Some(beyond) = beyond_ceiling(on, step, &footprint, &seen.found, parts) {
         return Ok(Break(beyond));
     }
+    on.memory().keep(seen.remembered);
     Ok(Continue(footprint.touched(on.source(), &seen.found)))
 }
 
@@ -149,9 +148,8 @@ async fn look<T: Transacting>(
     on: &mut T,
     footprint: &Footprint<'_>,
     starts: &[Start],
-    told: &BTreeSet<usize>,
 ) -> Result<Seen, T::Error> {
-    let (abouts, asked) = questions(footprint, starts, told);
+    let (abouts, asked) = questions(footprint, starts);
     let mut seen = Seen::default();
     for (about, answer) in abouts.into_iter().zip(answers(on, &asked).await?) {
         match about {
@@ -169,11 +167,7 @@ async fn look<T: Transacting>(
     Ok(seen)
 }
 
-fn questions<'a>(
-    footprint: &Footprint<'a>,
-    starts: &[Start],
-    told: &BTreeSet<usize>,
-) -> (Vec<About<'a>>, Vec<Ask>) {
+fn questions<'a>(footprint: &Footprint<'a>, starts: &[Start]) -> (Vec<About<'a>>, Vec<Ask>) {
     let mut all: Vec<(About<'a>, Ask)> = vec![];
     for (wanted, sql) in footprint.count_roots(starts, footprint.dialect.locks_rows()) {
         all.push((About::Roots(wanted), Ask::Texts(sql)));
@@ -185,7 +179,7 @@ fn questions<'a>(
         footprint.reached(i, starts, &mut sql);
         all.push((About::Collecting, Ask::Collect(i, sql)));
     }
-    let rows = footprint.count_but(told).map(|it| Ask::Lines(footprint.said(starts, it)));
+    let rows = footprint.count_before().map(|it| Ask::Lines(footprint.said(starts, it)));
     all.extend(rows.map(|it| (About::Rows, it)));
     if footprint.anew {
         let uncleared = footprint.left_uncleared().map(|it| Ask::Lines(footprint.said(starts, it)));
@@ -215,10 +209,10 @@ enum Bound<'a> {
     Nothing,
 }
 
-fn bound<'a>(footprint: &'a Footprint<'_>, seen: &Seen, told: &BTreeSet<usize>, act: &Act) -> Bound<'a> {
+fn bound<'a>(footprint: &'a Footprint<'_>, seen: &Seen, act: &Act) -> Bound<'a> {
     let Some(of) = &act.lines else { return Bound::None };
     if act.deletes
-        && act.writes.iter().any(|it| told.contains(it))
+        && act.writes.iter().any(|it| footprint.told.contains(it))
         && let Some(line) = of.first()
     {
         // Lines of one table are one number where they are judged.
@@ -241,11 +235,10 @@ async fn do_all<T: Transacting>(
     starts: &[Start],
     acts: Vec<Act>,
     seen: &Seen,
-    told: &BTreeSet<usize>,
 ) -> Result<Vec<(usize, u64)>, T::Error> {
     let mut all: Vec<(Bound<'_>, Ask)> = vec![];
     for act in acts {
-        all.push((bound(footprint, seen, told, &act), Ask::Execute(footprint.said(starts, act.sql))));
+        all.push((bound(footprint, seen, &act), Ask::Execute(footprint.said(starts, act.sql))));
     }
     let look = if footprint.anew {
         None

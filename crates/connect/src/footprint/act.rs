@@ -106,29 +106,19 @@ impl<'a> Footprint<'a> {
         let Some(stay) = node.stay_line else { return };
         let stays = self.row_of(i, node, "x", Some(&[stay]));
         for (n, way) in node.ways.iter().enumerate() {
-            let on = match &way.lead {
-                super::Lead::Key(on) => on,
-                super::Lead::Value(column, _) => {
-                    acts.extend(self.unname(i, n, column, &stays));
-                    continue;
-                }
-            };
-            let parent = &self.nodes[way.origin].table.name;
-            let keys = self.catalog.keys.iter();
-            let Some(key) =
-                keys.clone().find(|it| it.child == node.table.name && it.parent == *parent && it.on == *on)
-            else {
+            let empties: Vec<String> = self.let_go(node, way).into_iter().map(str::to_owned).collect();
+            if empties.is_empty() {
                 continue;
-            };
-            let empties: Vec<String> = key.emptiable(self.catalog).into_iter().map(str::to_owned).collect();
-            if !empties.is_empty() {
-                // A row that stays for others keeps what belongs to it.
-                let origin = &self.nodes[way.origin];
-                let lines: Vec<usize> =
-                    origin.own_lines().filter(|it| origin.stay_line != Some(*it)).collect();
-                let leads = self.leads(node, way.origin, &way.lead, "x", Some(&lines));
-                acts.push(self.empty(i, &empties, &format!("{stays} AND {leads}")));
             }
+            if let super::Lead::Value(column, _) = &way.lead {
+                acts.push(self.unname(i, n, column, &stays));
+                continue;
+            }
+            // A row that stays for others keeps what belongs to it.
+            let origin = &self.nodes[way.origin];
+            let lines: Vec<usize> = origin.own_lines().filter(|it| origin.stay_line != Some(*it)).collect();
+            let leads = self.leads(node, way.origin, &way.lead, "x", Some(&lines));
+            acts.push(self.empty(i, &empties, &format!("{stays} AND {leads}")));
         }
         if self.dialect.locks_rows()
             && let Some(column) = node.table.columns.iter().find(|it| !it.generated)
@@ -143,16 +133,15 @@ impl<'a> Footprint<'a> {
     }
 
     /// Empties a value by which a row that stays names the subject, unless it names somebody else by it too.
-    fn unname(&self, i: usize, way: usize, column: &str, stays: &str) -> Option<Act> {
+    fn unname(&self, i: usize, way: usize, column: &str, stays: &str) -> Act {
         let node = &self.nodes[i];
-        node.column(column).filter(|it| it.nullable && !it.generated)?;
         let ways = &node.ways[way..=way];
         let leads = self.leads(node, ways[0].origin, &ways[0].lead, "x", None);
         let mut sql = Sql::new(self.dialect);
         let (update, column) = (self.dialect.update(&node.table.quoted), quote(column));
         sql.push(&format!("{update} SET {column} = NULL WHERE {stays} AND {leads} AND NOT "));
         self.others_by(node, ways, "x", 1, &mut sql);
-        Some(Act::updating(sql, i, None))
+        Act::updating(sql, i, None)
     }
 
     fn empty(&self, i: usize, columns: &[String], condition: &str) -> Act {

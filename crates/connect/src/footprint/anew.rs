@@ -33,6 +33,7 @@ impl<'a> Footprint<'a> {
             && !self.catalog.keys.iter().any(moves)
             && self.nodes.iter().all(|it| self.clearing(it).iter().all(|(_, rule)| rule.replace.is_empty()))
             && self.nodes.iter().all(|it| it.stay_line.is_none())
+            && !(0..self.nodes.len()).any(|it| self.loses_its_lead(it))
             && (self.dialect.ring() != Ring::Together || self.ties.order.iter().all(|it| it.len() == 1))
             && self.rests_on_nothing_written(acts)
     }
@@ -100,8 +101,8 @@ mod tests {
     use countersign_service::settings::datamap::DataMap;
 
     use super::*;
-    use crate::catalog::Catalog;
-    use crate::footprint::given::{self, DELETE, catalog, map};
+    use crate::catalog::{Catalog, ForeignKey};
+    use crate::footprint::given::{self, DELETE, catalog, key, map};
     use crate::postgres::dialect::Postgres;
 
     /// Whether statements say anew which rows they are about.
@@ -125,6 +126,19 @@ mod tests {
         // So does a person, before anything is found along it.
         let clear = "treatment = \"clear\"\nempty = [\"born\"]";
         assert!(!anew(&map(clear, DELETE), &catalog()));
+    }
+
+    #[test]
+    fn what_was_emptied_before_is_not_what_a_row_is_found_by() {
+        // Lines point to people too, whom no way leads along: that pointer is emptied before a line goes.
+        let onto_people = |own: &str| {
+            let mut catalog = catalog();
+            let on = vec![(own.to_owned(), "id".to_owned())];
+            catalog.keys.push(ForeignKey { on, ..key("line", "person") });
+            anew(&map(DELETE, DELETE), &catalog)
+        };
+        assert!(onto_people("what"));
+        assert!(!onto_people("orders_id"), "by this a line is found");
     }
 
     #[test]

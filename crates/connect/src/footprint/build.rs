@@ -82,6 +82,7 @@ impl<'a> Footprint<'a> {
             effects: lines.effects,
             ties: Ties::default(),
             anew: false,
+            told: BTreeSet::new(),
         };
         ties::tie(&mut footprint, &mut findings);
         footprint.hold();

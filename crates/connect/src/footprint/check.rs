@@ -7,7 +7,7 @@ use countersign_service::settings::did_you_mean;
 
 use super::build::Findings;
 use super::{Effect, Footprint, Node, index};
-use crate::catalog::{Catalog, Column, OnDelete, Table};
+use crate::catalog::{Catalog, Column, ForeignKey, OnDelete, Table};
 use crate::dialect::Dialect;
 use crate::recipe::{DIGITS, Recipe};
 
@@ -137,15 +137,20 @@ fn rule(
         if key.contains(name) {
             findings.error(format!("`{}`.`{name}` is part of the key and cannot be cleared", table.name));
         }
-        // The database would refuse, or change rows of anybody (ON UPDATE CASCADE).
-        let mut pointing = catalog.keys.iter().filter(|it| it.parent == table.name);
-        if let Some(key) = pointing.find(|it| it.on.iter().any(|(_, theirs)| theirs == name)) {
+        if let Some(key) = key_onto(table, name, catalog) {
             findings.error(format!(
                 "`{}`.`{name}` is what `{}` points to, and cannot be cleared",
                 table.name, key.child
             ));
         }
     }
+}
+
+/// A key that points to a column: whoever changes the column is refused by the database, or has changed rows of anybody
+/// (ON UPDATE CASCADE).
+fn key_onto<'a>(table: &Table, column: &str, catalog: &'a Catalog) -> Option<&'a ForeignKey> {
+    let mut keys = catalog.keys.iter().filter(|it| it.parent == table.name);
+    keys.find(|it| it.on.iter().any(|(_, theirs)| theirs == column))
 }
 
 /// Whether a column can hold a pseudonym, or what is left of its value.
@@ -194,11 +199,36 @@ fn told_apart(footprint: &Footprint<'_>, findings: &mut Findings) {
     }
 }
 
+/// Pointers are emptied before rows are deleted: one that others point to would take theirs with it, and rows that are
+/// reached along those would not be found any more.
+fn emptied(footprint: &Footprint<'_>, findings: &mut Findings) {
+    for (i, node) in footprint.nodes.iter().enumerate() {
+        let name = &node.table.name;
+        for column in footprint.emptied(i) {
+            if let Some(key) = key_onto(node.table, column, footprint.catalog) {
+                findings.error(format!(
+                    "`{name}`.`{column}` is emptied where it points to the subject, and is what `{}` points to: the \
+                     database would refuse, or change rows of anybody; let `{}` point to another column, or give \
+                     `{name}` another treatment",
+                    key.child, key.child
+                ));
+            }
+        }
+    }
+}
+
 /// What will hurt, and what cannot work, once all names are known.
 pub(crate) fn fit(footprint: &Footprint<'_>, findings: &mut Findings) {
     for (i, node) in footprint.nodes.iter().enumerate() {
         let name = &node.table.name;
-        if node.table.row_id.is_empty() && (node.mixes() || hooked(footprint, node)) {
+        if node.table.row_id.is_empty() && node.root.is_some() {
+            findings.error(format!(
+                "`{name}` has no primary key, and no unique column that may not be NULL, so that nothing names the \
+                 subject's row while it is erased; add a primary key"
+            ));
+        } else if node.table.row_id.is_empty()
+            && (node.mixes() || hooked(footprint, node) || footprint.loses_its_lead(i))
+        {
             findings.error(format!(
                 "`{name}` has no primary key, and its rows must be told apart one by one; add one, or leave one way"
             ));
@@ -257,6 +287,7 @@ pub(crate) fn fit(footprint: &Footprint<'_>, findings: &mut Findings) {
     }
     index::fit(footprint, findings);
     told_apart(footprint, findings);
+    emptied(footprint, findings);
     keys(footprint, findings);
 }
 
@@ -294,5 +325,44 @@ fn keys(footprint: &Footprint<'_>, findings: &mut Findings) {
                 key.child, key.parent
             ));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::footprint::given::{DELETE, catalog, map, map_of};
+    use crate::postgres::dialect::Postgres;
+
+    #[test]
+    fn a_root_row_that_nothing_names_is_refused() {
+        let mut catalog = catalog();
+        // Its key is unique, and may be NULL: a row without it is nobody's, and still no name for a row.
+        let person = catalog.tables.get_mut("person").unwrap();
+        person.primary_key.clear();
+        person.row_id.clear();
+        for of_person in [DELETE, "treatment = \"clear\"\nempty = [\"born\"]"] {
+            let map = map(of_person, DELETE);
+            let (footprint, findings) = Footprint::build(&map, &catalog, &Postgres);
+            assert!(footprint.is_none());
+            assert!(findings.reason().starts_with("`person` has no primary key"), "{}", findings.reason());
+        }
+    }
+
+    #[test]
+    fn a_row_without_a_name_keeps_what_it_is_found_by_until_it_goes() {
+        let mut catalog = catalog();
+        let line = catalog.tables.get_mut("line").unwrap();
+        line.primary_key.clear();
+        line.row_id.clear();
+        let refused = |column: &str| {
+            let text = format!(
+                "{DELETE}\n[[table.way]]\ncolumn = \"{column}\"\nequals = \"{{born}}\"\ntreatment = \"detach\""
+            );
+            Footprint::build(&map_of(DELETE, DELETE, &text), &catalog, &Postgres).1.reason()
+        };
+        assert_eq!(refused("what"), "");
+        assert!(refused("orders_id").contains("`line` has no primary key"), "{}", refused("orders_id"));
     }
 }

@@ -1,7 +1,5 @@
 //! Counting: what would be done, and what is left of it. One statement each.
 
-use std::collections::BTreeSet;
-
 use countersign_core::plan::{Counts, PlanLine, Treatment};
 
 use super::reach::Start;
@@ -13,23 +11,23 @@ use crate::sql::{Sql, quote};
 impl<'a> Footprint<'a> {
     /// `line, rows` for lines that have rows. The collected rows must be there: see [`Footprint::with_reached`].
     pub(crate) fn count(&self, sql: &mut Sql) {
-        self.counted(false, &BTreeSet::new(), sql);
+        self.counted(false, sql);
     }
 
-    /// The same without the nodes whose deletion tells it; nothing is said where nothing is left to count.
-    pub(crate) fn count_but(&self, told: &BTreeSet<usize>) -> Option<Sql> {
+    /// The same; `None` where deletions tell all of it.
+    pub(crate) fn count_before(&self) -> Option<Sql> {
         let mut sql = Sql::new(self.dialect);
-        self.counted(false, told, &mut sql);
+        self.count(&mut sql);
         (!sql.text.is_empty()).then_some(sql)
     }
 
     /// `line, rows, bytes`, in one pass over the same rows. The collected rows must be there with theirs: see
     /// [`Footprint::with_weighed`].
     pub(crate) fn weigh(&self, sql: &mut Sql) {
-        self.counted(true, &BTreeSet::new(), sql);
+        self.counted(true, sql);
     }
 
-    fn counted(&self, weigh: bool, told: &BTreeSet<usize>, sql: &mut Sql) {
+    fn counted(&self, weigh: bool, sql: &mut Sql) {
         let sum = |what: &str| match weigh {
             true => format!(", coalesce({}, 0) AS w", self.dialect.total(what)),
             false => String::new(),
@@ -40,8 +38,8 @@ impl<'a> Footprint<'a> {
             first = false;
         };
         for (i, node) in self.nodes.iter().enumerate() {
-            if told.contains(&i) {
-                // Nothing of its own is counted here.
+            if self.told.contains(&i) {
+                // Its deletion tells it.
             } else if node.held {
                 let (w, name) = (sum("w"), reach_name(i));
                 arm(sql, format!("SELECT rule AS line, count(*) AS n{w} FROM {name} GROUP BY rule"));

@@ -34,6 +34,10 @@ pub(super) fn catalog() -> Catalog {
 }
 
 pub(super) fn map(of_person: &str, of_orders: &str) -> DataMap {
+    map_of(of_person, of_orders, DELETE)
+}
+
+pub(super) fn map_of(of_person: &str, of_orders: &str, of_line: &str) -> DataMap {
     DataMap::parse(&format!(
         r#"
         source = "shop"
@@ -53,7 +57,7 @@ pub(super) fn map(of_person: &str, of_orders: &str) -> DataMap {
         [[table.way]]
         from = "orders"
         on = {{ orders_id = "id" }}
-        treatment = "delete"
+        {of_line}
         "#
     ))
     .unwrap()

@@ -94,8 +94,10 @@ fn table(connection: &Connection, name: &str, without_rowid: bool) -> rusqlite::
         }
         indexes.push(names);
     }
-    let mut statement =
-        connection.prepare("SELECT name FROM main.sqlite_schema WHERE type = 'trigger' AND tbl_name = ?1")?;
+    // A trigger's table stands there as whoever wrote the trigger spelled it.
+    let mut statement = connection.prepare(
+        "SELECT name FROM main.sqlite_schema WHERE type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE",
+    )?;
     let triggers = statement.query_map([name], |row| row.get(0))?.collect::<Result<_, _>>()?;
     let hidden_id = ["rowid", "_rowid_", "oid"]
         .into_iter()
@@ -121,8 +123,8 @@ fn table(connection: &Connection, name: &str, without_rowid: bool) -> rusqlite::
 /// Columns that an index without a condition begins with in lower case.
 fn lowered(connection: &Connection, table: &str, columns: &[Column]) -> rusqlite::Result<BTreeSet<String>> {
     let mut statement = connection.prepare(
-        "SELECT sql FROM main.sqlite_schema WHERE type = 'index' AND tbl_name = ?1 AND sql LIKE '%lower(%' \
-         AND sql NOT LIKE '%)%where%'",
+        "SELECT sql FROM main.sqlite_schema WHERE type = 'index' AND tbl_name = ?1 COLLATE NOCASE \
+         AND sql LIKE '%lower(%' AND sql NOT LIKE '%)%where%'",
     )?;
     let written: Vec<String> = statement.query_map([table], |row| row.get(0))?.collect::<Result<_, _>>()?;
     let column = |sql: &String| {
@@ -195,5 +197,32 @@ fn kind(type_name: &str) -> Kind {
         Kind::Time
     } else {
         Kind::Other
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn names_are_the_same_however_their_capitals_are_written() {
+        let db = Connection::open_in_memory().unwrap();
+        db.execute_batch(
+            "CREATE TABLE person (id integer PRIMARY KEY, mail text);
+             CREATE TABLE thing (id integer PRIMARY KEY, person_id integer REFERENCES PERSON (ID));
+             CREATE INDEX by_mail ON PERSON (lower(MAIL));
+             CREATE INDEX by_person ON Thing (PERSON_ID);
+             CREATE TRIGGER hold BEFORE DELETE ON THING BEGIN SELECT RAISE(IGNORE); END;",
+        )
+        .unwrap();
+        let catalog = read(&db).unwrap();
+        assert_eq!(catalog.tables["thing"].triggers, ["hold"]);
+        assert!(!catalog.nothing_acts());
+        assert_eq!(catalog.tables["person"].lowered, BTreeSet::from(["mail".to_owned()]));
+        assert!(catalog.tables["thing"].is_indexed(&["person_id"]));
+        let key = &catalog.keys[0];
+        assert_eq!((&*key.child, &*key.parent), ("thing", "person"));
+        assert_eq!(key.on, [("person_id".to_owned(), "id".to_owned())]);
     }
 }

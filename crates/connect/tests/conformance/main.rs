@@ -7,6 +7,7 @@ mod cleared;
 mod faults;
 mod given;
 mod kept;
+mod keys;
 mod parts;
 mod permit;
 mod rules;
@@ -64,6 +65,7 @@ on_each_engine! {
     an_export_holds_the_subjects_rows_and_nobody_elses
     a_permit_to_erase_hands_out_nothing
     the_look_afterwards_finds_what_came_back
+    what_was_not_done_is_not_remembered
     a_purge_takes_rows_older_than_a_moment
     a_map_that_names_what_is_not_there_is_refused_with_a_suggestion
     the_fingerprint_changes_with_the_schema
@@ -223,5 +225,52 @@ async fn a_column_that_others_point_to_is_not_cleared() {
     }
     if let Some(given) = given::mariadb_of(schema, map, false) {
         cleared::a_column_that_others_point_to_is_not_cleared(given).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_a_deletion_takes_along_are_counted() {
+    keys::rows_that_a_deletion_takes_along_are_counted(given::sqlite_of(keys::TREE, keys::TREE_MAP)).await;
+    if let Some(given) = given::postgres_of(keys::TREE, keys::TREE_MAP) {
+        keys::rows_that_a_deletion_takes_along_are_counted(given).await;
+    }
+    if let Some(given) = given::mariadb_of(keys::TREE, keys::TREE_MAP, false) {
+        keys::rows_that_a_deletion_takes_along_are_counted(given).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pointer_that_others_point_to_is_not_emptied() {
+    keys::a_pointer_that_others_point_to_is_not_emptied(given::sqlite_of(keys::POINTER, keys::POINTER_MAP))
+        .await;
+    if let Some(given) = given::postgres_of(keys::POINTER, keys::POINTER_MAP) {
+        keys::a_pointer_that_others_point_to_is_not_emptied(given).await;
+    }
+    if let Some(given) = given::mariadb_of(keys::POINTER, keys::POINTER_MAP, false) {
+        keys::a_pointer_that_others_point_to_is_not_emptied(given).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_goes_although_its_pointer_was_emptied_before() {
+    keys::a_row_goes_although_its_pointer_was_emptied_before(given::sqlite_of(keys::TWICE, keys::TWICE_MAP))
+        .await;
+    if let Some(given) = given::postgres_of(keys::TWICE, keys::TWICE_MAP) {
+        keys::a_row_goes_although_its_pointer_was_emptied_before(given).await;
+    }
+    if let Some(given) = given::mariadb_of(keys::TWICE, keys::TWICE_MAP, false) {
+        keys::a_row_goes_although_its_pointer_was_emptied_before(given).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_root_row_that_nothing_names_is_refused() {
+    keys::a_root_row_that_nothing_names_is_refused(given::sqlite_of(keys::NAMELESS, keys::NAMELESS_MAP))
+        .await;
+    if let Some(given) = given::postgres_of(keys::NAMELESS, keys::NAMELESS_MAP) {
+        keys::a_root_row_that_nothing_names_is_refused(given).await;
+    }
+    if let Some(given) = given::mariadb_of(keys::NAMELESS, keys::NAMELESS_MAP, false) {
+        keys::a_root_row_that_nothing_names_is_refused(given).await;
     }
 }

@@ -273,6 +273,21 @@ pub async fn the_look_afterwards_finds_what_came_back(given: Given) {
     assert_eq!(left().await, 2);
 }
 
+pub async fn what_was_not_done_is_not_remembered(given: Given) {
+    let stepped = given.erase_within(1, &subject(ANA), Some(Counts::default())).await;
+    assert!(matches!(stepped, Stepped::Beyond { .. }), "{stepped:?}");
+    // Her address changes before another process erases her.
+    given.run("UPDATE customer SET email = 'new@example.test' WHERE id = 1");
+    let other = given.impatient(5_000, 60_000);
+    let done = other.erase(&permit(2, "erase", None), &key(2), &given.map, &subject(ANA)).await.unwrap();
+    assert!(matches!(done, Stepped::Done(_)), "{done:?}");
+    let identity = Identity { kind: "email".to_owned(), value: "new@example.test".to_owned() };
+    let held = Match { root: root(ANA), identities: vec![identity], attributes: vec![] };
+    given.source.remember(&given.map, &[held]);
+    given.run("INSERT INTO subscriber VALUES ('new@example.test', '2026')");
+    assert_eq!(given.left(&subject(ANA)).await, 1, "by the address that was hers in the end");
+}
+
 pub async fn a_purge_takes_rows_older_than_a_moment(given: Given) {
     // 2026-07-01T00:00:00Z
     let target =
