@@ -1,5 +1,6 @@
-//! What every answer has: headers that keep browsers and caches from doing more with it than was meant, and a line
-//! in the log without query, token or body.
+//! What every answer has: headers that keep browsers and caches from doing more with it than was meant, those that say
+//! what a door alone would forget to say (when to come again, what no proxy may hold back), and a line in the log without
+//! query, token or body.
 
 use std::time::Instant;
 
@@ -9,8 +10,8 @@ use axum::response::Response;
 use countersign_core::id::RequestId;
 use countersign_service::SPANS;
 use http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
-    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, RETRY_AFTER,
+    STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use tracing::field::{Empty, display};
@@ -30,6 +31,12 @@ const ALWAYS: [(HeaderName, &str); 5] = [
 /// What whoever watches a node wants to see: calls without a right to what they ask, and too many.
 const REFUSED: [StatusCode; 3] =
     [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN, StatusCode::TOO_MANY_REQUESTS];
+
+/// When to come again: whatever is away is mostly back in a moment.
+const SOON: HeaderValue = HeaderValue::from_static("1");
+
+/// What nginx, and those who learned it from there, ask an answer whether to gather it before they hand it on.
+const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// The name of W3C's trace context.
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
@@ -90,18 +97,26 @@ pub(crate) async fn dress(request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let span = call(&request, route.as_deref());
     let mut response = next.run(request).instrument(span.clone()).await;
-    span.record("code", response.status().as_u16());
+    let status = response.status();
+    span.record("code", status.as_u16());
     let headers = response.headers_mut();
     for (name, value) in ALWAYS {
         // A page says for itself what it may load.
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    let (status, took_ms) = (response.status().as_u16(), began.elapsed().as_millis());
-    let route = route.as_deref().unwrap_or("-");
-    tracing::debug!(%method, route, status, took_ms, "answered");
-    if REFUSED.contains(&response.status()) {
-        tracing::info!(%method, route, status, "refused");
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        headers.entry(RETRY_AFTER).or_insert(SOON);
+    }
+    // Events are told as they come; a proxy that fills its buffers first tells them when they are of no use.
+    if headers.get(CONTENT_TYPE).is_some_and(|media| media == "text/event-stream") {
+        headers.insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
+    }
+    let took_ms = began.elapsed().as_millis();
+    let (route, code) = (route.as_deref().unwrap_or("-"), status.as_u16());
+    tracing::debug!(%method, route, status = code, took_ms, "answered");
+    if REFUSED.contains(&status) {
+        tracing::info!(%method, route, status = code, "refused");
     }
     response
 }

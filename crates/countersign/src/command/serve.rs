@@ -72,8 +72,8 @@ impl Serve {
 /// When a file of the portal cannot be read.
 fn web_options(config: &Config, address: SocketAddr) -> anyhow::Result<WebOptions> {
     let url = config.server.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
-    let portal = config.portal.as_ref().map(|portal| portal.open(&url)).transpose()?;
-    let proxies = config.portal.as_ref().map_or(0, |portal| portal.proxies);
+    let proxies = config.proxies();
+    let portal = config.portal.as_ref().map(|portal| portal.open(&url, proxies)).transpose()?;
     // Browsers bind passkeys to a name: on one machine that is this one.
     let named = match &config.server.public_url {
         None if address.ip().is_loopback() => format!("http://localhost:{}", address.port()),
@@ -182,4 +182,29 @@ pub(crate) fn log(config: &Config) -> anyhow::Result<Option<Traces>> {
     let set = registry().with(lines.with_filter(filter)).with(spans.map(|spans| spans.with_filter(ours)));
     set.try_init().map_err(|error| anyhow::anyhow!("the log cannot be set up: {error}"))?;
     Ok(traces)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn every_door_counts_clients_behind_the_same_proxies() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(config::FILE);
+        let mail = "[mail]\nkind = \"inbox\"\ndirectory = \"inbox\"\nfrom = \"a@example.test\"\n";
+        let address = SocketAddr::from(([127, 0, 0, 1], 7300));
+        for (server, portal, doors) in [
+            ("[server]\nproxies = 1\n", "", (1, None)),
+            ("[server]\nproxies = 2\n", "[portal]\nname = \"Shop\"\n", (2, Some(2))),
+            ("", "[portal]\nname = \"Shop\"\nproxies = 1\n", (1, Some(1))),
+            ("", "[portal]\nname = \"Shop\"\n", (0, Some(0))),
+        ] {
+            std::fs::write(&path, [server, portal, mail].concat()).unwrap();
+            let options = web_options(&Config::load(&path).unwrap(), address).unwrap();
+            let counted = (options.sign_in.proxies, options.portal.map(|portal| portal.proxies));
+            assert_eq!(counted, doors, "{server}{portal}");
+        }
+    }
 }

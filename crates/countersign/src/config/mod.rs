@@ -104,6 +104,13 @@ impl Config {
             .map_err(anyhow::Error::from)
     }
 
+    /// How many proxies stand in front of this node, each adding whom it heard to `X-Forwarded-For`; 0 believes no such
+    /// header. [server] says it; where it does not, [portal] may, which once alone could.
+    pub(crate) fn proxies(&self) -> usize {
+        let by_portal = self.portal.as_ref().and_then(|portal| portal.proxies);
+        self.server.proxies.or(by_portal).unwrap_or(0)
+    }
+
     /// Reads a configuration whose paths start from `folder`.
     ///
     /// # Errors
@@ -133,7 +140,8 @@ impl Config {
             let work = Work::read(root.section("work"), folder);
             let sources = sources::read(root.section("sources"), folder);
             let mail = Mail::read(root.section("mail"), folder);
-            let portal = Portal::read(root.section("portal"), folder);
+            let proxies = server.as_ref().and_then(|server| server.proxies);
+            let portal = Portal::read(root.section("portal"), folder, proxies);
             let oidc = Oidc::read(root.section("oidc"), folder);
             let log = Log::read(root.section("log"));
             let traces = Traces::read(root.section("traces"));

@@ -7,6 +7,7 @@ use countersign_web::{Colour, Logo};
 
 use super::Folder;
 use super::section::{Located, Section};
+use super::server;
 
 /// The largest logo, in bytes: a page is meant to weigh less than 100 KB in all.
 const LOGO_MAX: u64 = 48 * 1024;
@@ -24,12 +25,13 @@ pub(crate) struct Portal {
     pub(crate) logo: Option<(PathBuf, &'static str)>,
     /// The colour of what is to be pressed.
     pub(crate) colour: Colour,
-    /// Proxies in front of this node.
-    pub(crate) proxies: usize,
+    /// How many proxies stand in front of this node, if that is said here.
+    pub(super) proxies: Option<usize>,
 }
 
 impl Portal {
-    pub(super) fn read(mut section: Section<'_>, folder: Folder<'_>) -> Option<Self> {
+    /// `proxies`: how many [server] says that there are, if it does.
+    pub(super) fn read(mut section: Section<'_>, folder: Folder<'_>, proxies: Option<usize>) -> Option<Self> {
         if !section.is_there() {
             return None;
         }
@@ -44,7 +46,14 @@ impl Portal {
             }
             colour
         });
-        let proxies = section.number("proxies", 0..=8).unwrap_or(0);
+        let here = server::proxies(&mut section);
+        // One number counts for all pages: of two, one is wrong, and nobody but the operator knows which.
+        if let (Some(here), Some(there), Some(span)) = (here, proxies, section.place("proxies"))
+            && here != there
+        {
+            let what = format!("`proxies` is {here} here and {there} in [server]");
+            section.note(span, what, "take this line out: what [server] says counts for the portal too");
+        }
         section.close();
         Some(Self {
             name: name?.value,
@@ -52,15 +61,15 @@ impl Portal {
             contact,
             logo,
             colour: colour.unwrap_or_default(),
-            proxies: usize::try_from(proxies).unwrap_or(0),
+            proxies: here,
         })
     }
 
-    /// The portal as the web serves it, at this server's address.
+    /// The portal as the web serves it, at this server's address, behind so many proxies.
     ///
     /// # Errors
     /// When its logo cannot be read.
-    pub(crate) fn open(&self, server: &str) -> anyhow::Result<countersign_web::Portal> {
+    pub(crate) fn open(&self, server: &str, proxies: usize) -> anyhow::Result<countersign_web::Portal> {
         let logo = self.logo.as_ref().map(|(path, media_type)| {
             let shown = path.display();
             let bytes =
@@ -79,7 +88,7 @@ impl Portal {
             contact: self.contact.clone(),
             logo: logo.transpose()?,
             colour: self.colour,
-            proxies: self.proxies,
+            proxies,
         })
     }
 }

@@ -16,6 +16,8 @@ pub(crate) struct Server {
     /// How long a node that stops goes on answering while `/readyz` says that it stops, so that whoever spreads the
     /// calls sends them elsewhere. Else none for a store in a file, three seconds for one that is shared.
     pub(crate) stop_pause_ms: Option<u64>,
+    /// How many proxies stand in front of this node, if that is said here.
+    pub(super) proxies: Option<usize>,
 }
 
 impl Server {
@@ -52,7 +54,13 @@ impl Server {
             fits.then_some(written.value)
         });
         let stop_pause_ms = section.number("stop_pause_ms", 0..=60_000);
+        let proxies = proxies(&mut section);
         section.close();
-        Some(Self { listen: listen?, public_url, name, stop_pause_ms })
+        Some(Self { listen: listen?, public_url, name, stop_pause_ms, proxies })
     }
+}
+
+/// Proxies that each add whom they heard to `X-Forwarded-For`.
+pub(super) fn proxies(section: &mut Section<'_>) -> Option<usize> {
+    section.number("proxies", 0..=8).and_then(|proxies| usize::try_from(proxies).ok())
 }

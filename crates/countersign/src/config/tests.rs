@@ -302,7 +302,7 @@ fn there_is_a_portal_only_where_one_is_written() {
     assert_eq!(read(MAIL).portal, None);
     let config = read(&format!("[portal]\nname = \"Shop\"\nlogo = \"logo.svg\"\nproxies = 1\n{MAIL}"));
     let portal = config.portal.unwrap();
-    assert_eq!((&*portal.name, portal.proxies, portal.home), ("Shop", 1, None));
+    assert_eq!((&*portal.name, portal.proxies, portal.home), ("Shop", Some(1), None));
     assert_eq!(portal.logo, Some((Path::new("/etc/countersign/logo.svg").to_owned(), "image/svg+xml")));
 }
 
@@ -320,4 +320,28 @@ fn what_a_portal_cannot_be_is_said_at_its_line() {
     ] {
         assert!(said.contains(part), "{part} is not in\n{said}");
     }
+}
+
+#[test]
+fn proxies_are_said_of_the_server_and_a_portal_that_says_them_too_says_the_same() {
+    let proxies = |server: &str, portal: &str| {
+        read(&format!("[server]\n{server}[portal]\nname = \"Shop\"\n{portal}{MAIL}")).proxies()
+    };
+    assert_eq!(read(MAIL).proxies(), 0);
+    assert_eq!(read(&format!("[server]\nproxies = 8\n{MAIL}")).proxies(), 8);
+    assert_eq!(proxies("proxies = 1\n", ""), 1);
+    assert_eq!(proxies("", "proxies = 1\n"), 1);
+    assert_eq!(proxies("proxies = 1\n", "proxies = 1\n"), 1);
+    assert_snapshot!(said("[server]\nproxies = 1\n[portal]\nname = \"Shop\"\nproxies = 0\n"), @r"
+    error: countersign.toml
+      × line 5: `proxies` is 0 here and 1 in [server]
+     5 | proxies = 0
+       |           ^ take this line out: what [server] says counts for the portal too
+    ");
+    assert_snapshot!(said("[server]\nproxies = 9\n"), @r"
+    error: countersign.toml
+      × line 2: `proxies` is out of range
+     2 | proxies = 9
+       |           ^ from 0 to 8
+    ");
 }

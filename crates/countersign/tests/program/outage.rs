@@ -37,6 +37,10 @@ fn a_node_says_what_it_lacks_and_takes_nothing_by_half_until_the_database_is_bac
         refused.head.contains("retry-after: ") && refused.head.contains("application/problem+json"),
         "{refused:?}"
     );
+    // The door shows itself from what the node remembers; what is behind a link is asked of the database.
+    let page = get(&node.url, "/sign-in/invitation/none").unwrap();
+    assert_eq!(page.status, 503, "{page:?}");
+    assert!(page.head.contains("retry-after: ") && page.head.contains("text/html"), "{page:?}");
 
     door.let_go();
     until("back", &node.url, "/readyz", |it| it.status == 200);

@@ -65,11 +65,15 @@ pub(crate) fn refused(visit: &Visit, refusal: &Refusal) -> Response {
         Sort::Unauthenticated => on_to(visit, &visit.to("/sign-in"), Vec::new()),
         Sort::Forbidden => told(visit, StatusCode::FORBIDDEN, "error.not.title", "error.not.lead"),
         Sort::NotFound => told(visit, StatusCode::NOT_FOUND, "error.none.title", "error.none.lead"),
-        Sort::Conflict | Sort::Invalid | Sort::Unavailable => {
-            tracing::warn!(code = refusal.code(), "a page could not answer");
-            told(visit, StatusCode::SERVICE_UNAVAILABLE, "error.trouble.title", "error.trouble.lead")
-        }
+        Sort::Conflict => trouble(visit, StatusCode::CONFLICT, refusal),
+        Sort::Invalid => trouble(visit, StatusCode::UNPROCESSABLE_ENTITY, refusal),
+        Sort::Unavailable => trouble(visit, StatusCode::SERVICE_UNAVAILABLE, refusal),
     }
+}
+
+fn trouble(visit: &Visit, status: StatusCode, refusal: &Refusal) -> Response {
+    tracing::warn!(code = refusal.code(), "a page could not answer");
+    told(visit, status, "error.trouble.title", "error.trouble.lead")
 }
 
 /// A form that is not one of ours, or not of this browser.

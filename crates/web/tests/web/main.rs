@@ -1,6 +1,7 @@
 //! The door from outside: a real service over a real store, called through the router and over TCP.
 #![allow(clippy::unwrap_used)]
 
+mod answers;
 mod bad_input;
 mod console;
 mod doors;

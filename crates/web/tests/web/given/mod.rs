@@ -1,6 +1,7 @@
 //! A house with one source, one person in it, and one token a role.
 
 pub(crate) mod provider;
+pub(crate) mod refusing;
 pub(crate) mod source;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +22,7 @@ use countersign_service::ports::chance::Chance;
 use countersign_service::ports::notifier::{Message, Notifier, NotifyError};
 use countersign_service::ports::package::{About, Packager};
 use countersign_service::ports::source::{Exported, Source};
+use countersign_service::ports::store::Store;
 use countersign_service::settings::Bundle;
 use countersign_service::sign::Provider;
 use countersign_service::{First, Parts, Service};
@@ -31,6 +33,8 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 use tower::ServiceExt;
+
+use self::refusing::Refusing;
 
 /// When everything begins: 2026-02-02T09:00:00Z.
 pub(crate) const NOW_MS: i64 = 1_770_022_800_000;
@@ -46,6 +50,7 @@ pub(crate) const POLICY: &str = "@id(\"erase.approved\")\npermit (principal, act
 pub(crate) struct House {
     pub(crate) web: Router,
     pub(crate) service: Arc<Service>,
+    pub(crate) store: Arc<Refusing>,
     /// By role, and `desk` for a service that attests.
     pub(crate) tokens: BTreeMap<&'static str, String>,
     pub(crate) people: BTreeMap<&'static str, PersonId>,
@@ -87,10 +92,11 @@ pub(crate) async fn house_set(
     let clock: Arc<dyn Fn() -> Timestamp + Send + Sync> =
         Arc::new(move || Timestamp::from_millis(NOW_MS + began.elapsed().as_millis() as i64));
     let store = SqliteStore::open(&dir.path().join("store.db"), Arc::clone(&clock)).unwrap();
+    let store = Arc::new(Refusing::over(store));
     let shop: Arc<dyn Source> = Arc::new(source::Shop);
     let mail = Arc::default();
     let service = Service::new(Parts {
-        store: Arc::new(store),
+        store: Arc::clone(&store) as Arc<dyn Store>,
         sources: BTreeMap::from([("shop".to_owned(), shop)]),
         notifier: Arc::new(Kept(Arc::clone(&mail))),
         packager: Arc::new(Silent),
@@ -108,6 +114,7 @@ pub(crate) async fn house_set(
     House {
         web: router(Arc::clone(&service), options),
         service,
+        store,
         tokens,
         people,
         mail,
