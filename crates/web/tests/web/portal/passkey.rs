@@ -83,7 +83,7 @@ async fn customer_confirms_by_a_passkey_and_a_second_press_changes_nothing() {
     let mut device = set_up(&house).await;
     let mut ana = Browser::new(&house);
     let at = asked(&mut ana, "export", "ana@example.test").await;
-    let page = until(&mut ana, &at, "Confirm with your passkey").await;
+    let page = until(&mut ana, &at, "data-passkey=\"use\"").await;
     assert!(page.text.contains("Waits for you"), "{}", page.text);
     assert!(page.text.contains("<noscript><p class=\"note bad\">This browser cannot use passkeys here."));
 
