@@ -124,7 +124,10 @@ fn nothing_is_lost_and_nothing_happens_twice_whatever_fails() {
     assert!(wrongs.is_empty(), "{} things must not be:\n{}", wrongs.len(), wrongs.join("\n"));
     // Where too little happened, nothing was shown.
     assert!(watch.fullest() == u64::from(LIMIT), "the limit was never reached");
-    assert!(shop.most_at_once() >= i64::from(LIMIT) - 1, "too few were done at once to show that a limit holds");
+    assert!(
+        shop.most_at_once() >= i64::from(LIMIT) - 1,
+        "too few were done at once to show that a limit holds"
+    );
     assert!(of("completed") >= 2 * faults.len(), "too little was done to show anything");
     assert!(taken_over > 0, "no sleeper's work was ever taken over");
 }

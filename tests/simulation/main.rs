@@ -114,7 +114,11 @@ fn simulate(name: &str, home: NewHome, spans: Spans, steps: usize, short: Durati
                     "{}\n{} commands of {steps} are enough; again: COUNTERSIGN_SEED={seed}{}",
                     last.why,
                     shortest.len(),
-                    if spans == BY_MACHINE { " (time is the machine's own here: it may take a few tries)" } else { "" }
+                    if spans == BY_MACHINE {
+                        " (time is the machine's own here: it may take a few tries)"
+                    } else {
+                        ""
+                    }
                 );
             }
         }

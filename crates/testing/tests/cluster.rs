@@ -4,8 +4,8 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use countersign_testing::servers_are_needed;
 use countersign_testing::postgres::cluster::{Cluster, Down, Shape};
+use countersign_testing::servers_are_needed;
 
 const PAIR: Shape = Shape { standby: true, durable: false };
 const ALONE: Shape = Shape { standby: false, durable: false };

@@ -9,8 +9,8 @@ use countersign_service::ports::store::{
     Becomes, Change, Job, JobChange, JobEnd, Needs, NewJob, Status, Store, StoreError,
 };
 use countersign_store::PostgresStore;
-use countersign_testing::servers_are_needed;
 use countersign_testing::postgres::cluster::{Cluster, Down, Shape};
+use countersign_testing::servers_are_needed;
 
 use crate::work::{commit, eventually, ledger, node, submitted};
 

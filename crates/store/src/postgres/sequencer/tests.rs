@@ -3,9 +3,9 @@
 
 use countersign_ledger::Entry;
 use countersign_service::ports::store::{Change, Needs, Store};
-use countersign_testing::servers_are_needed;
 use countersign_testing::postgres::cluster::{Cluster, Shape};
 use countersign_testing::postgres::database_or_skip;
+use countersign_testing::servers_are_needed;
 
 use super::*;
 use crate::postgres::connect::{Connector, is_lost};
