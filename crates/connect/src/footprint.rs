@@ -20,7 +20,7 @@ pub(crate) mod clear;
 pub(crate) mod count;
 mod emptied;
 #[cfg(test)]
-mod given;
+pub(crate) mod given;
 pub(crate) mod guard;
 pub(crate) mod index;
 pub(crate) mod lookup;

@@ -312,3 +312,20 @@ async fn without_those_cleared<T: Transacting>(
     found.extend(left.into_iter().filter(|(line, _)| in_parts.contains(line)));
     Ok(found)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::footprint::given::{DELETE, catalog, map};
+    use crate::postgres::dialect::Postgres;
+
+    #[test]
+    fn what_is_said_anew_touches_what_was_counted_neither_more_nor_less() {
+        let (map, catalog) = (map(DELETE, DELETE), catalog());
+        let footprint = Footprint::build(&map, &catalog, &Postgres).0.unwrap();
+        let touches = |bound, rows| held("shop", &footprint, &bound, Answer::Touched(rows)).is_ok();
+        assert_eq!([1, 2, 3].map(|rows| touches(Bound::Exactly("orders", 2), rows)), [false, true, false]);
+        assert_eq!([1, 2, 3].map(|rows| touches(Bound::AtMost("orders", 2), rows)), [true, true, false]);
+    }
+}

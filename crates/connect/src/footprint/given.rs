@@ -5,9 +5,9 @@ use countersign_service::settings::datamap::DataMap;
 
 use crate::catalog::{Catalog, Column, ForeignKey, Kind, OnDelete, Table};
 
-pub(super) const DELETE: &str = "treatment = \"delete\"";
+pub(crate) const DELETE: &str = "treatment = \"delete\"";
 
-pub(super) fn catalog() -> Catalog {
+pub(crate) fn catalog() -> Catalog {
     let column = |name: &str| Column {
         name: name.to_owned(),
         type_name: "integer".to_owned(),
@@ -33,11 +33,11 @@ pub(super) fn catalog() -> Catalog {
     }
 }
 
-pub(super) fn map(of_person: &str, of_orders: &str) -> DataMap {
+pub(crate) fn map(of_person: &str, of_orders: &str) -> DataMap {
     map_of(of_person, of_orders, DELETE)
 }
 
-pub(super) fn map_of(of_person: &str, of_orders: &str, of_line: &str) -> DataMap {
+pub(crate) fn map_of(of_person: &str, of_orders: &str, of_line: &str) -> DataMap {
     DataMap::parse(&format!(
         r#"
         source = "shop"
@@ -64,7 +64,7 @@ pub(super) fn map_of(of_person: &str, of_orders: &str, of_line: &str) -> DataMap
 }
 
 /// `parent_id` of the child, onto the parent's `id`.
-pub(super) fn key(child: &str, parent: &str) -> ForeignKey {
+pub(crate) fn key(child: &str, parent: &str) -> ForeignKey {
     ForeignKey {
         quoted: String::new(),
         child: child.to_owned(),
