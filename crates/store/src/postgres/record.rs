@@ -33,12 +33,13 @@ pub(super) fn by_ids(ids: Vec<(String, String)>, held: bool) -> Statement {
             vec![Box::new(kind.clone()), Box::new(id.clone())],
         );
     }
+    // One by one, by their keys and in their order: a plan that was made while the table was small would read all of it.
     let ids: BTreeSet<_> = ids.into_iter().collect();
     let (kinds, ids): (Vec<String>, Vec<String>) = ids.into_iter().unzip();
     Statement::plain(
         format!(
-            "{SELECT} where (r.kind, r.id) in (select kind, id from unnest($1::text[], $2::text[]) as a (kind, id)) \
-             order by r.kind, r.id{share}"
+            "select r.* from unnest($1::text[], $2::text[]) as a (kind, id) \
+             cross join lateral ({SELECT} where r.kind = a.kind and r.id = a.id limit 1{share}) r"
         ),
         vec![Box::new(kinds), Box::new(ids)],
     )
@@ -207,36 +208,49 @@ impl Changes<'_> {
 
     /// The rest.
     pub(super) fn write(&self, writes: &mut Chain) -> Result<(), Fault> {
+        self.put(writes)?;
+        self.remove(writes)?;
+        self.replace_terms(writes);
+        Ok(())
+    }
+
+    /// New records and those that are written over, in one: by their key, whatever a planner thinks of the table. A row that
+    /// stood where none was expected, and one that is gone, end with another version than is wanted, and break a guard.
+    fn put(&self, writes: &mut Chain) -> Result<(), Fault> {
+        if self.new.is_empty() && self.over.is_empty() {
+            return Ok(());
+        }
+        let mut puts: Vec<(&Put<'_>, u64)> = self.new.iter().map(|put| (put, 0)).collect();
+        puts.extend(self.over.iter().map(|(put, version)| (put, *version)));
+        puts.sort_by_key(|(put, _)| put.key);
+        let statement = writes.changing("record");
+        let rows = rows(statement, puts.iter().map(|(put, _)| *put));
+        let stood = puts.iter().map(|(_, version)| int(*version)).collect::<Result<Vec<_>, _>>()?;
+        let stood = statement.value(stood);
+        statement.part(
+            "wanted",
+            &format!(
+                "select w.kind, w.id, w.body, w.expires_at, v.stood \
+                 from {rows} join unnest({stood}::bigint[]) with ordinality as v (stood, n) on v.n = w.n"
+            ),
+        );
+        statement.part(
+            "put",
+            "insert into record (kind, id, version, body, expires_at) \
+             select kind, id, greatest(stood, 1), body, expires_at from wanted \
+             on conflict (kind, id) do update set version = record.version + 1, body = excluded.body, \
+             expires_at = excluded.expires_at where record.version = excluded.version \
+             returning kind, id, version",
+        );
+        const PUT: &str = "select 1 from put join wanted w on w.kind = put.kind and w.id = put.id where";
         if !self.new.is_empty() {
-            let statement = writes.changing("record");
-            let rows = rows(statement, self.new.iter());
-            statement.part(
-                "added",
-                &format!(
-                    "insert into record (kind, id, version, body, expires_at) \
-                     select kind, id, 1, body, expires_at from {rows} on conflict (kind, id) do nothing returning 1"
-                ),
-            );
+            statement.part("added", &format!("{PUT} w.stood = 0 and put.version = 1"));
             statement.guard("added", self.new.len(), worst(self.new.iter().map(|put| put.broken)));
         }
         if !self.over.is_empty() {
-            let statement = writes.changing("record");
-            let rows = rows(statement, self.over.iter().map(|(put, _)| put));
-            let versions =
-                self.over.iter().map(|(_, version)| int(*version)).collect::<Result<Vec<_>, _>>()?;
-            let versions = statement.value(versions);
-            statement.part(
-                "over",
-                &format!(
-                    "update record r set version = r.version + 1, body = w.body, expires_at = w.expires_at \
-                     from {rows} join unnest({versions}::bigint[]) with ordinality as v (version, n) on v.n = w.n \
-                     where r.kind = w.kind and r.id = w.id and r.version = v.version returning 1"
-                ),
-            );
+            statement.part("over", &format!("{PUT} w.stood > 0 and put.version = w.stood + 1"));
             statement.guard("over", self.over.len(), worst(self.over.iter().map(|(put, _)| put.broken)));
         }
-        self.remove(writes)?;
-        self.replace_terms(writes);
         Ok(())
     }
 

@@ -44,14 +44,12 @@ fn request(version: u64) -> RequestChange {
 }
 
 fn put(id: &str, expect: Option<u64>) -> RecordChange {
-    RecordChange::Put {
-        kind: "person".to_owned(),
-        id: id.to_owned(),
-        body: Vec::new(),
-        terms: vec![IndexTerm { name: "identity".to_owned(), value: b"x".to_vec() }],
-        expires_at: None,
-        expect,
-    }
+    put_under(vec![IndexTerm { name: "identity".to_owned(), value: b"x".to_vec() }], id, expect)
+}
+
+fn put_under(terms: Vec<IndexTerm>, id: &str, expect: Option<u64>) -> RecordChange {
+    let (kind, id) = ("person".to_owned(), id.to_owned());
+    RecordChange::Put { kind, id, body: Vec::new(), terms, expires_at: None, expect }
 }
 
 /// A request that comes in, with all that belongs to it.
@@ -59,7 +57,8 @@ fn newcomer() -> Change {
     let job = NewJob { kind: "advance".to_owned(), key: "one".to_owned(), body: Vec::new(), run_at: NOW };
     Change {
         request: Some(request(1)),
-        records: vec![put("new", Some(0))],
+        // The caller's key, and a count that stood already.
+        records: vec![put_under(Vec::new(), "new", Some(0)), put_under(Vec::new(), "counted", Some(2))],
         sealed: vec![
             SealedChange::Key { request: id(1), epoch: 1, wrapped: b"key".to_vec() },
             SealedChange::Field { request: id(1), field: "subject".to_owned(), sealed: b"sealed".to_vec() },
@@ -143,8 +142,8 @@ async fn what_is_changed_is_found_by_an_index() {
 async fn a_guard_in_a_later_statement_undoes_the_earlier() {
     let Some(database) = database_or_skip() else { return };
     let store = PostgresStore::open(PostgresOptions::new(database.url())).await.unwrap();
-    let change = Change { records: vec![put("new", Some(0)), put("over", Some(3))], ..Change::default() };
-    assert_eq!(statements(&change).len(), 3, "added, then over, then found");
+    let change = Change { records: vec![put("new", Some(0)), put("new", Some(7))], ..Change::default() };
+    assert_eq!(statements(&change).len(), 3, "the first, then the second, then its terms");
     let outcome = store.act(Needs::default(), Box::new(move |_| Ok(change.clone()))).await;
     assert!(matches!(outcome, Err(StoreError::Conflict)), "{outcome:?}");
     assert_eq!(database.run("select count(*) from record").unwrap(), "0");
