@@ -16,6 +16,16 @@ const TABLES: [(&str, &str); 6] = [
 /// What a submit must not leave, or it would have to be measured with it.
 const NOTHING_IN: [&str; 2] =
     ["select count(*) from job where key = $1", "select count(*) from record where id = $1"];
+/// The two counts of a submit, last, as others wait for the second: of the identity, which is new, and of the token, which
+/// stands in one of several rows.
+const COUNTS: &str = "insert into record (kind, id, version, body, expires_at) values \
+    ('flood', encode(int8send(:a) || int8send(:b) || int8send(:b) || int8send(:a), 'hex'), 1, {body}, {expires_at});\n\
+    insert into record (kind, id, version, body, expires_at) values \
+    ('flood', encode(int8send(:p) || int8send(:p) || int8send(:p) || int8send(:p), 'hex'), 1, {body}, {expires_at}) \
+    on conflict (kind, id) do update set version = record.version + 1, body = excluded.body, \
+    expires_at = excluded.expires_at;\n";
+/// In how many rows a token is counted.
+const PLACES: u32 = 256;
 
 /// The script that inserts the rows of the request that was submitted last, under new ids. `\startpipeline` sends all
 /// statements at once, which few write by hand: with `pipeline`.
@@ -30,15 +40,27 @@ pub(crate) async fn like_last_request(db: &Client, pipeline: bool) -> String {
     }
     let mut script =
         "\\set a random(1, 1000000000000000000)\n\\set b random(1, 1000000000000000000)\n".to_owned();
+    writeln!(script, "\\set p random(1, {PLACES})").unwrap();
     script += if pipeline { "\\startpipeline\nbegin;\n" } else { "begin;\n" };
     for (table, of) in TABLES {
         rows(db, &mut script, table, of, &id, &hex).await;
     }
+    script += &counts(db).await;
     script += "commit;\n";
     if pipeline {
         script += "\\endpipeline\n";
     }
     script
+}
+
+async fn counts(db: &Client) -> String {
+    let one =
+        "select encode(body, 'hex'), expires_at from record where kind = 'flood' and version = 1 limit 1";
+    let one = db.query_one(one, &[]).await.unwrap();
+    let (body, expires_at): (String, i64) = (one.get(0), one.get(1));
+    COUNTS
+        .replace("{body}", &format!("decode('{body}', 'hex')"))
+        .replace("{expires_at}", &expires_at.to_string())
 }
 
 async fn rows(db: &Client, script: &mut String, table: &str, of: &str, id: &Vec<u8>, hex: &str) {

@@ -17,6 +17,7 @@ use crate::jobs::room::Rooms;
 use crate::keys::Keys;
 use crate::known::Known;
 use crate::measure::{GivenUp, Histogram};
+use crate::portal::flood::Turns;
 use crate::ports::chance::{self, Chance};
 use crate::ports::notifier::Notifier;
 use crate::ports::package::Packager;
@@ -72,6 +73,7 @@ pub struct Service {
     pub(crate) verdicts: Histogram,
     pub(crate) given_up: GivenUp,
     pub(crate) rooms: Rooms,
+    pub(crate) turns: Turns,
     pub(crate) signing: tokio::sync::Mutex<()>,
     pub(crate) ends: Ends,
     acts: AtomicU64,
@@ -104,6 +106,7 @@ impl Service {
             verdicts: Histogram::default(),
             given_up: GivenUp::default(),
             rooms: Rooms::default(),
+            turns: Turns::default(),
             signing: tokio::sync::Mutex::default(),
             ends: Ends::default(),
             acts: AtomicU64::new(0),

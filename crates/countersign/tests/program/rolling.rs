@@ -11,13 +11,13 @@ use serde_json::json;
 
 use crate::fleet::Fleet;
 use crate::place::Server;
-use crate::wire::{Call, ask, get, until};
+use crate::wire::{Call, Kept, get, until};
 
 const CLIENTS: usize = 6;
 /// Enough for the balancer to look several times.
 const PAUSE: &str = "stop_pause_ms = 2000";
 
-/// Sends calls to nodes that say they are ready, as whoever stands in front of nodes does.
+/// Sends calls to nodes that say they are ready, over connections that it keeps, as whoever stands in front of nodes does.
 struct Balancer {
     urls: Vec<String>,
     ready: Vec<AtomicBool>,
@@ -38,11 +38,11 @@ impl Balancer {
     }
 
     /// One call: at a node that is ready; at the next one if the door is closed, for then nothing was sent.
-    fn call(&self, first: usize, call: &Call<'_>) -> Option<u16> {
+    fn call(&self, kept: &mut Kept, first: usize, call: &Call<'_>) -> Option<u16> {
         for turn in 0..600 {
             let node = (first + turn) % self.urls.len();
             if self.ready[node].load(Ordering::Relaxed) {
-                match ask(&self.urls[node], call) {
+                match kept.ask(&self.urls[node], call) {
                     Ok(answer) => return Some(answer.status),
                     Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => {}
                     Err(error) => {
@@ -58,6 +58,7 @@ impl Balancer {
     }
 
     fn work(&self, client: usize, portal: &str, operator: &str) {
+        let mut kept = Kept::default();
         for turn in 0.. {
             if self.stop.load(Ordering::Relaxed) {
                 return;
@@ -67,7 +68,7 @@ impl Balancer {
             let post = Call { path: "/v1/requests", token: portal, body: Some(asked), key: &key };
             let list = Call { path: "/v1/requests?limit=5", token: operator, ..Call::default() };
             for (call, wanted) in [(post, 201), (list, 200)] {
-                match self.call(client + turn, &call) {
+                match self.call(&mut kept, client + turn, &call) {
                     Some(status) if status == wanted => {
                         self.answered.fetch_add(1, Ordering::Relaxed);
                         self.kept.fetch_add(usize::from(wanted == 201), Ordering::Relaxed);

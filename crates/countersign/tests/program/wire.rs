@@ -1,5 +1,6 @@
-//! One HTTP call over a connection of its own, with what went wrong as the operating system says it.
+//! HTTP calls, each over a connection of its own or over one that is kept, with what went wrong as the operating system says it.
 
+use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
@@ -36,12 +37,50 @@ pub(crate) struct Call<'a> {
 
 /// Asks the server at `url`, which is `http://ADDRESS:PORT`.
 pub(crate) fn ask(url: &str, call: &Call<'_>) -> io::Result<Answer> {
-    let address = url.trim_start_matches("http://");
-    let mut stream = TcpStream::connect(address)?;
+    say(&mut connect(url)?, url, call, "close")
+}
+
+/// Connections that are kept open from one call to the next, until the server says that it closes them.
+#[derive(Default)]
+pub(crate) struct Kept(BTreeMap<String, BufReader<TcpStream>>);
+
+impl Kept {
+    /// Asks the server at `url`, over the connection of the call before if it stands.
+    pub(crate) fn ask(&mut self, url: &str, call: &Call<'_>) -> io::Result<Answer> {
+        let mut stream = match self.0.remove(url).filter(stands) {
+            Some(stream) => stream,
+            None => connect(url)?,
+        };
+        let answer = say(&mut stream, url, call, "keep-alive")?;
+        if !answer.head.contains("connection: close") {
+            self.0.insert(url.to_owned(), stream);
+        }
+        Ok(answer)
+    }
+}
+
+/// Whether nobody closed it while nothing was said.
+fn stands(stream: &BufReader<TcpStream>) -> bool {
+    let stream = stream.get_ref();
+    let looked = stream.set_nonblocking(true).and_then(|()| stream.peek(&mut [0]));
+    stream.set_nonblocking(false).is_ok()
+        && looked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+}
+
+fn connect(url: &str) -> io::Result<BufReader<TcpStream>> {
+    let stream = TcpStream::connect(address(url))?;
     stream.set_read_timeout(Some(Duration::from_secs(60)))?;
+    Ok(BufReader::new(stream))
+}
+
+fn address(url: &str) -> &str {
+    url.trim_start_matches("http://")
+}
+
+fn say(stream: &mut BufReader<TcpStream>, url: &str, call: &Call<'_>, then: &str) -> io::Result<Answer> {
     let Call { path, token, body, key } = call;
     let method = if body.is_some() { "POST" } else { "GET" };
-    let mut head = format!("{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n");
+    let mut head = format!("{method} {path} HTTP/1.1\r\nhost: {}\r\nconnection: {then}\r\n", address(url));
     if !token.is_empty() {
         head += &format!("authorization: Bearer {token}\r\n");
     }
@@ -52,19 +91,34 @@ pub(crate) fn ask(url: &str, call: &Call<'_>) -> io::Result<Answer> {
     if !body.is_empty() {
         head += &format!("content-type: application/json\r\ncontent-length: {}\r\n", body.len());
     }
-    stream.write_all(format!("{head}\r\n{body}").as_bytes())?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
-    let (head, body) = answer.split_once("\r\n\r\n").ok_or(io::ErrorKind::UnexpectedEof)?;
+    stream.get_mut().write_all(format!("{head}\r\n{body}").as_bytes())?;
+    heard_out(stream)
+}
+
+/// One whole answer, as long as its head says.
+fn heard_out(stream: &mut impl BufRead) -> io::Result<Answer> {
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        if stream.read_line(&mut head)? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+    }
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
     let status = status.ok_or(io::ErrorKind::InvalidData)?;
-    Ok(Answer { status, head: head.to_lowercase(), body: body.to_owned() })
+    let head = head.trim_end().to_lowercase();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
+    let mut body = String::new();
+    match length {
+        Some(length) => drop(stream.take(length).read_to_string(&mut body)?),
+        None => drop(stream.read_to_string(&mut body)?),
+    }
+    Ok(Answer { status, head, body })
 }
 
 /// Listens to the feed of the server at `url` from now on, until an entry says what `then` answers, which is done once
 /// it listens; that entry.
 pub(crate) fn heard(url: &str, token: &str, then: impl FnOnce() -> String) -> Value {
-    let address = url.trim_start_matches("http://");
+    let address = address(url);
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
     let head = format!("GET /v1/feed HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {token}\r\n\r\n");

@@ -1,10 +1,14 @@
 //! Caps against floods, counted in the store: the same on every node, and after a restart.
 
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
 use countersign_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::app::Service;
 use crate::keys::{Keys, mac};
+use crate::ports::chance::{self, Chance};
 use crate::ports::source::Identity;
 use crate::ports::store::{Change, Find, Loaded, Needs, RecordChange};
 use crate::record;
@@ -16,8 +20,8 @@ const WINDOW_MS: i64 = 3_600_000;
 /// Several count at the same moment; one of them goes first.
 pub(crate) const TRIES: u32 = 8;
 /// The most places in which a token is counted, and how much at least belongs to each.
-const PLACES: u32 = 64;
-const PLACE: u32 = 100;
+const PLACES: u32 = 256;
+const PLACE: u32 = 25;
 
 /// What is counted, and how often it may happen in an hour.
 #[derive(Clone, Copy)]
@@ -36,23 +40,39 @@ pub(crate) fn mails_to_address(floods: Floods) -> Cap {
     Cap { name: "address", most: floods.mails_to_address }
 }
 
-/// What a request without proof counts for that a token carries in: each identity that it names, and the token.
-pub(crate) fn of_request(
-    keys: &Keys,
-    floods: Floods,
-    label: &str,
-    stated: &[Identity],
-) -> Vec<(Cap, String)> {
-    let named = |it: &Identity| format!("{}:{}", it.kind, it.value);
-    let identity = Cap { name: "identity", most: floods.for_identity };
-    let mut counts: Vec<_> = stated.iter().map(|it| (identity, named(it))).collect();
-    // A busy token is counted in several places, or all that it carries in would wait for one row.
-    let places = (floods.of_token / PLACE).clamp(1, PLACES);
-    let token = Cap { name: "token", most: floods.of_token.div_ceil(places) };
-    let first = stated.first().map(named).unwrap_or_default();
-    let place = u32::from(mac(&keys.index, &[b"place", first.as_bytes()])[0]) % places;
-    counts.push((token, format!("{label}/{place}")));
-    counts
+/// Whose turn it is on this node among the places in which a token is counted: one after the other, so that none is full
+/// long before the rest. Each node begins anywhere, or two of them would meet in every place.
+#[derive(Default)]
+pub(crate) struct Turns(Mutex<BTreeMap<String, u32>>);
+
+impl Turns {
+    fn next(&self, label: &str, chance: &dyn Chance) -> u32 {
+        let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let anywhere = || u32::from_be_bytes(chance::bytes(chance));
+        let turn = turns.entry(label.to_owned()).or_insert_with(anywhere);
+        *turn = turn.wrapping_add(1);
+        *turn
+    }
+}
+
+impl Service {
+    /// What a request without proof counts for that a token carries in: each identity that it names, and the token.
+    pub(crate) fn counts_of_request(
+        &self,
+        floods: Floods,
+        label: &str,
+        stated: &[Identity],
+    ) -> Vec<(Cap, String)> {
+        let identity = Cap { name: "identity", most: floods.for_identity };
+        let named = |it: &Identity| (identity, format!("{}:{}", it.kind, it.value));
+        let mut counts: Vec<_> = stated.iter().map(named).collect();
+        // A busy token is counted in several places, or all that it carries in would wait for one row.
+        let places = (floods.of_token / PLACE).clamp(1, PLACES);
+        let token = Cap { name: "token", most: floods.of_token.div_ceil(places) };
+        let place = self.turns.next(label, &*self.chance) % places;
+        counts.push((token, format!("{label}/{place}")));
+        counts
+    }
 }
 
 /// Tries to sign in that one client begins, whatever becomes of them.

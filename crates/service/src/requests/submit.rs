@@ -159,7 +159,7 @@ impl Service {
         }
         let counts = match (&holder, &about) {
             (Some(holder), About::Subject(stated)) if by_subject && !seen.state().dossier().is_proved() => {
-                flood::of_request(&self.keys, settings.floods, &holder.label, &field::identities(stated))
+                self.counts_of_request(settings.floods, &holder.label, &field::identities(stated))
             }
             (Some(_) | None, About::Subject(_) | About::Dataset { .. }) => Vec::new(),
         };

@@ -39,6 +39,20 @@ async fn requests_that_nobody_proved_are_capped_by_identity_and_by_token() {
 }
 
 #[tokio::test]
+async fn a_token_that_is_counted_in_several_places_carries_in_all_that_it_may() {
+    let house = House::with(|bundle| {
+        let text = bundle.files.get_mut("settings.toml").unwrap();
+        text.push_str("\n[floods]\nof_token = 100\n");
+    })
+    .await;
+    for n in 0..100 {
+        ask(&house, "portal", AskedBy::Subject, &format!("p{n}@example.test")).await.unwrap();
+    }
+    let refused = ask(&house, "portal", AskedBy::Subject, "p100@example.test").await.unwrap_err();
+    assert_eq!(refused, Refusal::TooManyAsked);
+}
+
+#[tokio::test]
 async fn what_was_sent_again_under_its_key_counts_once() {
     let house = House::with(small).await;
     let portal = house.caller("portal").await;

@@ -106,6 +106,9 @@ enum Way {
     Blind,
 }
 
+/// Beyond every version: a record would have to be written over a million times a second for a century.
+const OVER: i64 = 1 << 52;
+
 struct Put<'a> {
     key: (&'a str, &'a str),
     body: &'a [u8],
@@ -197,7 +200,7 @@ impl Changes<'_> {
             "blind",
             &format!(
                 "insert into record (kind, id, version, body, expires_at) \
-                 select kind, id, 1, body, expires_at from {rows} \
+                 select kind, id, 1, body, expires_at from unnest({rows}) as w (kind, id, body, expires_at) \
                  on conflict (kind, id) do update set version = record.version + 1, body = excluded.body, \
                  expires_at = excluded.expires_at returning 1"
             ),
@@ -214,41 +217,38 @@ impl Changes<'_> {
         Ok(())
     }
 
-    /// New records and those that are written over, in one: by their key, whatever a planner thinks of the table. A row that
-    /// stood where none was expected, and one that is gone, end with another version than is wanted, and break a guard.
+    /// New records and those that are written over, in one: by their key, whatever a planner thinks of the table. What is
+    /// written over goes in as [`OVER`] and more, which no row that stands is left with: neither a new record that stood
+    /// already nor one that is gone can be taken for the other, and each breaks its guard.
     fn put(&self, writes: &mut Chain) -> Result<(), Fault> {
         if self.new.is_empty() && self.over.is_empty() {
             return Ok(());
         }
-        let mut puts: Vec<(&Put<'_>, u64)> = self.new.iter().map(|put| (put, 0)).collect();
-        puts.extend(self.over.iter().map(|(put, version)| (put, *version)));
+        let mut puts: Vec<(&Put<'_>, i64)> = self.new.iter().map(|put| (put, 1)).collect();
+        for (put, version) in &self.over {
+            puts.push((put, OVER + int(*version)?));
+        }
         puts.sort_by_key(|(put, _)| put.key);
         let statement = writes.changing("record");
         let rows = rows(statement, puts.iter().map(|(put, _)| *put));
-        let stood = puts.iter().map(|(_, version)| int(*version)).collect::<Result<Vec<_>, _>>()?;
-        let stood = statement.value(stood);
-        statement.part(
-            "wanted",
-            &format!(
-                "select w.kind, w.id, w.body, w.expires_at, v.stood \
-                 from {rows} join unnest({stood}::bigint[]) with ordinality as v (stood, n) on v.n = w.n"
-            ),
-        );
+        let versions = statement.value(puts.iter().map(|(_, version)| *version).collect::<Vec<_>>());
         statement.part(
             "put",
-            "insert into record (kind, id, version, body, expires_at) \
-             select kind, id, greatest(stood, 1), body, expires_at from wanted \
-             on conflict (kind, id) do update set version = record.version + 1, body = excluded.body, \
-             expires_at = excluded.expires_at where record.version = excluded.version \
-             returning kind, id, version",
+            &format!(
+                "insert into record (kind, id, body, expires_at, version) \
+                 select kind, id, body, expires_at, version \
+                 from unnest({rows}, {versions}::bigint[]) as w (kind, id, body, expires_at, version) \
+                 on conflict (kind, id) do update set version = record.version + 1, body = excluded.body, \
+                 expires_at = excluded.expires_at where record.version = excluded.version - {OVER} \
+                 returning version"
+            ),
         );
-        const PUT: &str = "select 1 from put join wanted w on w.kind = put.kind and w.id = put.id where";
         if !self.new.is_empty() {
-            statement.part("added", &format!("{PUT} w.stood = 0 and put.version = 1"));
+            statement.part("added", "select 1 from put where version = 1");
             statement.guard("added", self.new.len(), worst(self.new.iter().map(|put| put.broken)));
         }
         if !self.over.is_empty() {
-            statement.part("over", &format!("{PUT} w.stood > 0 and put.version = w.stood + 1"));
+            statement.part("over", &format!("select 1 from put where version > 1 and version < {OVER}"));
             statement.guard("over", self.over.len(), worst(self.over.iter().map(|(put, _)| put.broken)));
         }
         Ok(())
@@ -291,14 +291,20 @@ impl Changes<'_> {
         }
         if !touched.is_empty() {
             let statement = writes.changing("record_term");
-            let stay = terms(statement, &wanted);
+            let stay = if wanted.is_empty() {
+                String::new()
+            } else {
+                let stay = terms(statement, &wanted);
+                format!(
+                    " and not exists (select 1 from {stay} where w.kind = t.kind and w.id = t.id \
+                     and w.name = t.name and w.value = t.value)"
+                )
+            };
             let keys = keys(statement, touched.into_iter());
             statement.part(
                 "unfound",
                 &format!(
-                    "delete from record_term t using {keys} where t.kind = k.kind and t.id = k.id and not exists \
-                     (select 1 from {stay} where w.kind = t.kind and w.id = t.id and w.name = t.name \
-                      and w.value = t.value)"
+                    "delete from record_term t using {keys} where t.kind = k.kind and t.id = k.id{stay}"
                 ),
             );
         }
@@ -327,16 +333,13 @@ fn worst(all: impl Iterator<Item = Broken>) -> Broken {
     worst
 }
 
-/// The columns of these records, as rows `w` with their number `n`.
+/// The columns kind, id, body and expires_at of these records, as arrays.
 fn rows<'a, 'b: 'a>(statement: &mut Statement, puts: impl Iterator<Item = &'a Put<'b>> + Clone) -> String {
     let kinds = statement.value(puts.clone().map(|put| put.key.0.to_owned()).collect::<Vec<_>>());
     let ids = statement.value(puts.clone().map(|put| put.key.1.to_owned()).collect::<Vec<_>>());
     let bodies = statement.value(puts.clone().map(|put| put.body.to_vec()).collect::<Vec<_>>());
     let expires = statement.value(puts.map(|put| put.expires_at).collect::<Vec<_>>());
-    format!(
-        "unnest({kinds}::text[], {ids}::text[], {bodies}::bytea[], {expires}::bigint[]) \
-         with ordinality as w (kind, id, body, expires_at, n)"
-    )
+    format!("{kinds}::text[], {ids}::text[], {bodies}::bytea[], {expires}::bigint[]")
 }
 
 /// These terms (kind, name, value, id), as rows `w`.
