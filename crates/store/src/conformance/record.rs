@@ -31,6 +31,17 @@ pub(super) async fn a_record_is_written_only_over_the_version_that_was_expected(
     assert_eq!(load(&*store, of_record("person", Find::Id("bo".to_owned()))).await.records[0].version, 1);
 }
 
+pub(super) async fn a_record_that_stands_is_not_taken_for_one_that_is_gone(trial: &dyn Trial) {
+    let store = trial.store();
+    commit(&*store, records(vec![put("person", "ana", "x", Some(0))])).await.unwrap();
+    // As many rows are new, and as many written over, as were wanted; only not those.
+    let swapped = vec![put("person", "ana", "y", Some(0)), put("person", "bo", "y", Some(1))];
+    let answer = commit(&*store, records(swapped)).await;
+    assert!(matches!(answer, Err(StoreError::Conflict)), "{answer:?}");
+    let all = load(&*store, of_record("person", Find::All)).await.records;
+    assert!(matches!(&all[..], [ana] if ana.version == 1 && ana.body == b"x"), "{all:?}");
+}
+
 pub(super) async fn records_are_found_by_id_term_root_and_kind(trial: &dyn Trial) {
     let store = trial.store();
     let mut change = submitted(row(1, Status::Waiting));
