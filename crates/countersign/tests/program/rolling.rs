@@ -37,11 +37,12 @@ impl Balancer {
         }
     }
 
-    /// One call: at a node that is ready; at the next one if the door is closed, for then nothing was sent.
-    fn call(&self, kept: &mut Kept, first: usize, call: &Call<'_>) -> Option<u16> {
+    /// One call: at a node that is ready, or without `asking` that, as nginx does; at the next one if the door is
+    /// closed, for then nothing was sent.
+    fn call(&self, kept: &mut Kept, asking: bool, first: usize, call: &Call<'_>) -> Option<u16> {
         for turn in 0..600 {
             let node = (first + turn) % self.urls.len();
-            if self.ready[node].load(Ordering::Relaxed) {
+            if !asking || self.ready[node].load(Ordering::Relaxed) {
                 match kept.ask(&self.urls[node], call) {
                     Ok(answer) => return Some(answer.status),
                     Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => {}
@@ -68,7 +69,7 @@ impl Balancer {
             let post = Call { path: "/v1/requests", token: portal, body: Some(asked), key: &key };
             let list = Call { path: "/v1/requests?limit=5", token: operator, ..Call::default() };
             for (call, wanted) in [(post, 201), (list, 200)] {
-                match self.call(&mut kept, client + turn, &call) {
+                match self.call(&mut kept, client % 2 == 0, client + turn, &call) {
                     Some(status) if status == wanted => {
                         self.answered.fetch_add(1, Ordering::Relaxed);
                         self.kept.fetch_add(usize::from(wanted == 201), Ordering::Relaxed);
