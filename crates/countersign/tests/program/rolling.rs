@@ -69,7 +69,7 @@ impl Balancer {
             let post = Call { path: "/v1/requests", token: portal, body: Some(asked), key: &key };
             let list = Call { path: "/v1/requests?limit=5", token: operator, ..Call::default() };
             for (call, wanted) in [(post, 201), (list, 200)] {
-                match self.call(&mut kept, client % 2 == 0, client + turn, &call) {
+                match self.call(&mut kept, client.is_multiple_of(2), client + turn, &call) {
                     Some(status) if status == wanted => {
                         self.answered.fetch_add(1, Ordering::Relaxed);
                         self.kept.fetch_add(usize::from(wanted == 201), Ordering::Relaxed);
