@@ -108,9 +108,9 @@ fn heard_out(stream: &mut impl BufRead) -> io::Result<Answer> {
     let head = head.trim_end().to_lowercase();
     let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
     let mut body = String::new();
-    match length {
-        Some(length) => drop(stream.take(length).read_to_string(&mut body)?),
-        None => drop(stream.read_to_string(&mut body)?),
+    let heard = stream.take(length.unwrap_or(u64::MAX)).read_to_string(&mut body)?;
+    if length.is_some_and(|length| length != heard as u64) {
+        return Err(io::ErrorKind::UnexpectedEof.into());
     }
     Ok(Answer { status, head, body })
 }

@@ -3,13 +3,17 @@
 
 use countersign_service::Refusal;
 use countersign_service::requests::ask::{Ask, AskedBy};
-use countersign_service::settings::Bundle;
 
 use crate::fixture::{HOUR, House, about};
 
-fn small(bundle: &mut Bundle) {
-    let text = bundle.files.get_mut("settings.toml").unwrap();
-    text.push_str("\n[floods]\nfor_identity = 3\nof_token = 5\n");
+const SMALL: &str = "for_identity = 3\nof_token = 5";
+
+async fn capped(caps: &str) -> House {
+    House::with(|bundle| {
+        let text = bundle.files.get_mut("settings.toml").unwrap();
+        *text += &format!("\n[floods]\n{caps}\n");
+    })
+    .await
 }
 
 async fn ask(house: &House, token: &str, by: AskedBy, email: &str) -> Result<(), Refusal> {
@@ -19,7 +23,7 @@ async fn ask(house: &House, token: &str, by: AskedBy, email: &str) -> Result<(),
 
 #[tokio::test]
 async fn requests_that_nobody_proved_are_capped_by_identity_and_by_token() {
-    let house = House::with(small).await;
+    let house = capped(SMALL).await;
     for _ in 0..3 {
         ask(&house, "portal", AskedBy::Subject, "ana@example.test").await.unwrap();
     }
@@ -40,11 +44,7 @@ async fn requests_that_nobody_proved_are_capped_by_identity_and_by_token() {
 
 #[tokio::test]
 async fn a_token_that_is_counted_in_several_places_carries_in_all_that_it_may() {
-    let house = House::with(|bundle| {
-        let text = bundle.files.get_mut("settings.toml").unwrap();
-        text.push_str("\n[floods]\nof_token = 100\n");
-    })
-    .await;
+    let house = capped("of_token = 100").await;
     for n in 0..100 {
         ask(&house, "portal", AskedBy::Subject, &format!("p{n}@example.test")).await.unwrap();
     }
@@ -54,7 +54,7 @@ async fn a_token_that_is_counted_in_several_places_carries_in_all_that_it_may() 
 
 #[tokio::test]
 async fn what_was_sent_again_under_its_key_counts_once() {
-    let house = House::with(small).await;
+    let house = capped(SMALL).await;
     let portal = house.caller("portal").await;
     let mut first = None;
     for _ in 0..8 {

@@ -17,10 +17,17 @@ fn found_under(kind: &str, name: &str, terms: &[(&str, &str)]) -> RecordChange {
 }
 
 pub(super) async fn a_record_is_written_only_over_the_version_that_was_expected(trial: &dyn Trial) {
+    const LAST: u64 = i64::MAX.cast_unsigned();
     let store = trial.store();
-    for (expect, stands) in
-        [(Some(1), false), (Some(0), true), (Some(0), false), (Some(2), false), (Some(1), true), (None, true)]
-    {
+    for (expect, stands) in [
+        (Some(1), false),
+        (Some(0), true),
+        (Some(0), false),
+        (Some(2), false),
+        (Some(LAST), false),
+        (Some(1), true),
+        (None, true),
+    ] {
         let answer = commit(&*store, records(vec![put("person", "ana", "x", expect)])).await;
         assert_eq!(answer.is_ok(), stands, "{expect:?}: {answer:?}");
         assert!(stands || matches!(answer, Err(StoreError::Conflict)));

@@ -226,7 +226,7 @@ impl Changes<'_> {
         }
         let mut puts: Vec<(&Put<'_>, i64)> = self.new.iter().map(|put| (put, 1)).collect();
         for (put, version) in &self.over {
-            puts.push((put, OVER + int(*version)?));
+            puts.push((put, int(*version)?.saturating_add(OVER)));
         }
         puts.sort_by_key(|(put, _)| put.key);
         let statement = writes.changing("record");
