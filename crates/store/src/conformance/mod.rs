@@ -101,6 +101,7 @@ cases! {
         a_record_is_written_only_over_the_version_that_was_expected,
         a_record_that_stands_is_not_taken_for_one_that_is_gone,
         records_are_found_by_id_term_root_and_kind,
+        a_record_written_over_without_terms_is_found_under_none,
         a_record_that_two_questions_find_is_loaded_once,
         a_deleted_record_is_found_no_more,
         pages_of_records_follow_each_other,

@@ -87,6 +87,15 @@ pub(super) async fn records_are_found_by_id_term_root_and_kind(trial: &dyn Trial
     assert_eq!(load(&*store, needs).await.records.len(), 1, "all terms of a record are replaced");
 }
 
+pub(super) async fn a_record_written_over_without_terms_is_found_under_none(trial: &dyn Trial) {
+    let store = trial.store();
+    let under = of_record("person", Find::Term(term("identity", "a")));
+    commit(&*store, records(vec![found_under("person", "ana", &[("identity", "a")])])).await.unwrap();
+    assert_eq!(load(&*store, under.clone()).await.records.len(), 1);
+    commit(&*store, records(vec![put("person", "ana", "x", Some(1))])).await.unwrap();
+    assert!(load(&*store, under).await.records.is_empty());
+}
+
 pub(super) async fn a_record_that_two_questions_find_is_loaded_once(trial: &dyn Trial) {
     let store = trial.store();
     commit(&*store, records(vec![found_under("person", "ana", &[("seat", "privacy")])])).await.unwrap();
